@@ -14,12 +14,12 @@ struct kbuild {
 	const struct toolchain *toolchain;
 	const char *root;	   /* sysroot directory */
 	const char *const *source; /* layers of /linux, topmost first, NULL-ended */
-	const char *scratch;	   /* host directory for this step, thrown away by the caller */
-	int64_t date;		   /* seconds: every timestamp in the product */
-	int log;		   /* fd for what the programs print */
-	int jobserver[2];	   /* or -1, -1: then make gets -j<jobs> */
+	const char *scratch; /* host directory for this step, thrown away by the caller */
+	int64_t date;	     /* seconds: every timestamp in the product */
+	int log;	     /* fd for what the programs print */
+	int jobserver[2];    /* or -1, -1: then make gets -j<jobs> */
 	unsigned jobs;
-	int cancel; /* readable: stop; -1: none */
+	int cancel;	    /* readable: stop; -1: none */
 	const char *ccache; /* host directory for ccache, or NULL: none */
 };
 
@@ -33,9 +33,9 @@ enum config_drift { DRIFT_CONTRACT, DRIFT_STRICT, DRIFT_WARN };
 
 /* A request for a configuration: the files in the order in which they are appended. */
 struct config_request {
-	const char *const *files;  /* host paths, NULL-ended; the last assignment wins */
+	const char *const *files; /* host paths, NULL-ended; the last assignment wins */
 	const char *localversion_suffix; /* "-rt-dbg", "" */
-	bool debug;		   /* PANIC_ON_OOPS is unset (before the last file) */
+	bool debug; /* PANIC_ON_OOPS is unset (before the last file) */
 	enum config_drift drift;
 };
 /* Leaves out/config and out/report.json (every asked symbol: kept, changed, dropped, and

@@ -1,4 +1,5 @@
-/* source.h: kernel sources: where they are, how they are proved, how they are unpacked. */
+/* source.h: kernel sources: where they are, how they are proved, how they are unpacked.
+ */
 #ifndef KILN_SOURCE_H
 #define KILN_SOURCE_H
 
@@ -14,9 +15,11 @@ struct source_spec {
 	const char *version; /* "6.1.176" */
 	const char *rt;	     /* "6.1.176-rt64", or NULL */
 	const char *pin;     /* sha256 of the .tar.xz, or NULL */
-	const char *url;     /* KERNEL_SOURCE: a URL or a local path; NULL: kernel.org's layout */
+	const char *
+		url; /* KERNEL_SOURCE: a URL or a local path; NULL: kernel.org's layout */
 	enum source_require require;
-	const char *keys; /* directory with sums.asc and developers.asc, or a keys.asc file */
+	const char *
+		keys; /* directory with sums.asc and developers.asc, or a keys.asc file */
 };
 
 /* How to get it: in no key. */
@@ -29,11 +32,11 @@ struct source_env {
 /* What came. Strings are owned: source_info_free. */
 struct source_info {
 	char *version;
-	char *url;	  /* where the tarball came from, without the mirror's host if it is
-			   * not kernel.org: "apt:linux-source-6.1=6.1.176-1" for Debian's */
-	char *sha256;	  /* of the .tar.xz */
-	char *proof;	  /* one line: which signatures and sums were checked */
-	int64_t date;	  /* seconds: newest mtime in the tarball; 0 before unpacking */
+	char *url;    /* where the tarball came from, without the mirror's host if it is
+		       * not kernel.org: "apt:linux-source-6.1=6.1.176-1" for Debian's */
+	char *sha256; /* of the .tar.xz */
+	char *proof;  /* one line: which signatures and sums were checked */
+	int64_t date; /* seconds: newest mtime in the tarball; 0 before unpacking */
 };
 void source_info_free(struct source_info *info);
 /* Reads <dir>/source.json back, as source_fetch and source_unpack write it. */
@@ -50,7 +53,8 @@ int source_fetch(const struct source_spec *spec, const struct source_env *env, i
 /* Unpacks what source_fetch left in dir `from` into out/tree (without the leading
  * linux-<v>/), proves the detached signature on the way, writes out/source.json with
  * date. An RT queue goes to out/queue, in series order as listed in out/queue/series. */
-int source_unpack(const struct source_spec *spec, const char *from, int out, struct err *e);
+int source_unpack(
+	const struct source_spec *spec, const char *from, int out, struct err *e);
 /* What identifies a local tree (KERNEL_SOURCE=/path): commit or content digest, as text
  * for a key; "" for all others. The caller frees. */
 int source_identity(const struct source_spec *spec, char **identity, struct err *e);

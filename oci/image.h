@@ -11,7 +11,8 @@
 /* A layer: files of the host under names in the image, written in the order given. */
 struct oci_file {
 	const char *member; /* "kernel", "usr/bin/perf": relative, no leading slash */
-	const char *path;   /* host path of a regular file; a directory: the tree below it */
+	const char
+		*path; /* host path of a regular file; a directory: the tree below it */
 	bool executable;
 };
 struct oci_layer {
@@ -35,8 +36,9 @@ int oci_image_write(const struct oci_image *image, int threads, int out, struct 
 
 /* Publishes an image that oci_image_write left in dir `from` into the layout at `layout`
  * (made where missing), under several tags at once, each an index with one entry per
- * platform. name is "docker.io/linuxkit/kernel". Blobs are linked or copied; index.json is
- * replaced atomically under a lock. single[i] true: a tag for that one platform alone. */
+ * platform. name is "docker.io/linuxkit/kernel". Blobs are linked or copied; index.json
+ * is replaced atomically under a lock. single[i] true: a tag for that one platform alone.
+ */
 struct oci_tag {
 	const char *tag;
 	bool single;

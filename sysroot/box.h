@@ -9,9 +9,10 @@
 /* An overlay mounted at a path inside: lower directories, topmost first (NULL-ended),
  * never written; what the program writes lands in <scratch>/upper. */
 struct box_overlay {
-	const char *at;		     /* absolute path inside, e.g. "/linux" */
+	const char *at; /* absolute path inside, e.g. "/linux" */
 	const char *const *lower;
-	const char *scratch;	     /* host directory, writable; upper/ and work/ are made in it */
+	const char
+		*scratch; /* host directory, writable; upper/ and work/ are made in it */
 };
 
 /* A host directory or file that is visible inside, at an absolute path. */
@@ -26,16 +27,17 @@ struct box {
 	const struct box_overlay *overlays; /* ended by .at == NULL; may be NULL */
 	const struct box_bind *binds;	    /* ended by .at == NULL; may be NULL */
 	const char *cwd;		    /* inside; NULL: / */
-	const char *const *argv;	    /* argv[0] is looked up in the PATH given by envp */
+	const char *const *argv; /* argv[0] is looked up in the PATH given by envp */
 	/* Instead of argv: kiln's own code, run in the box as its only process (copying
-	 * results out with every link resolved inside). Its error comes back through e. */
+	 * results out with every link resolved inside). Its error comes back through e.
+	 */
 	int (*call)(void *arg, struct err *e);
 	void *call_arg;
-	const char *const *envp;	    /* the whole environment inside */
-	int in, out, err;		    /* -1: /dev/null */
-	int jobserver[2];		    /* read and write end, kept open as 3 and 4; or -1, -1 */
-	bool tty;			    /* interactive: keep the terminal and the session */
-	int cancel;			    /* when readable, the box is killed; -1: none */
+	const char *const *envp; /* the whole environment inside */
+	int in, out, err;	 /* -1: /dev/null */
+	int jobserver[2];	 /* read and write end, kept open as 3 and 4; or -1, -1 */
+	bool tty;		 /* interactive: keep the terminal and the session */
+	int cancel;		 /* when readable, the box is killed; -1: none */
 };
 
 /* Runs argv inside and waits; everything that is left inside is dead on return. -1 only

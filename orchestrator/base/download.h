@@ -24,7 +24,8 @@ struct download {
  * was asked for) or ERR_IO. */
 int download_file(const struct download *d, struct err *e);
 /* Up to parallel at once; stops at the first failure. */
-int download_files(const struct download *d, size_t count, unsigned parallel, struct err *e);
+int download_files(
+	const struct download *d, size_t count, unsigned parallel, struct err *e);
 /* A small file into memory. */
 int download_text(const char *url, size_t limit, struct buf *out, struct err *e);
 

@@ -6,16 +6,16 @@
 enum err_code {
 	ERR_NONE = 0,
 	ERR_INTERNAL = 1,
-	ERR_USAGE = 2,	    /* command line or workspace */
-	ERR_VERIFY = 3,	    /* hash or signature */
+	ERR_USAGE = 2,	/* command line or workspace */
+	ERR_VERIFY = 3, /* hash or signature */
 	ERR_NETWORK = 4,
-	ERR_IO = 5,	    /* space or I/O */
+	ERR_IO = 5, /* space or I/O */
 	ERR_LOCK = 6,
-	ERR_BOX = 7,	    /* this host can't make a box */
-	ERR_BUILD = 8,	    /* the foreign build failed */
-	ERR_REPRO = 9,	    /* not reproducible */
-	ERR_STORE = 10,	    /* store or layout damaged */
-	ERR_INPUT = 11,	    /* archive or patch refused */
+	ERR_BOX = 7,	/* this host can't make a box */
+	ERR_BUILD = 8,	/* the foreign build failed */
+	ERR_REPRO = 9,	/* not reproducible */
+	ERR_STORE = 10, /* store or layout damaged */
+	ERR_INPUT = 11, /* archive or patch refused */
 	ERR_INTERRUPT = 130,
 	ERR_TERMINATED = 143,
 };

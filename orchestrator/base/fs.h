@@ -15,8 +15,8 @@ int fs_read(int dirfd, const char *path, size_t limit, struct buf *b, struct err
 /* Reads a whole open fd likewise; name is for the error. */
 int fs_read_fd(int fd, const char *name, size_t limit, struct buf *b, struct err *e);
 /* Writes data under a temporary name beside path, syncs, renames. */
-int fs_publish(
-	int dirfd, const char *path, const void *data, size_t len, mode_t mode, struct err *e);
+int fs_publish(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+	struct err *e);
 int fs_write_all(int fd, const void *data, size_t len, struct err *e);
 bool fs_exists(int dirfd, const char *path); /* without following a final link */
 bool fs_is_dir(int dirfd, const char *path); /* follows links */

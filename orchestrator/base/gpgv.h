@@ -1,4 +1,5 @@
-/* gpgv.h: OpenPGP signatures by gpgv, decided by its status lines, never by its exit code. */
+/* gpgv.h: OpenPGP signatures by gpgv, decided by its status lines, never by its exit
+ * code. */
 #ifndef KILN_GPGV_H
 #define KILN_GPGV_H
 
@@ -8,8 +9,8 @@
 /* Who may sign: a keyring file (binary or armored) and the full fingerprints of primary
  * keys that count in this role, ended by NULL; a NULL list: every key of the ring. */
 struct gpgv_role {
-	const char *name;	/* "autosigner", "developer", "Debian archive": for errors */
-	const char *keyring;	/* path */
+	const char *name;    /* "autosigner", "developer", "Debian archive": for errors */
+	const char *keyring; /* path */
 	const char *const *fingerprints;
 };
 

@@ -27,11 +27,11 @@ void mem_closedir_ptr(DIR **d);
 #define _fclose_   __attribute__((cleanup(mem_fclose_ptr)))
 #define _closedir_ __attribute__((cleanup(mem_closedir_ptr)))
 
-#define steal(ptr)                          \
-	__extension__({                     \
-		__typeof__(ptr) taken_ = (ptr); \
-		(ptr) = NULL;               \
-		taken_;                     \
+#define steal(ptr)                                                                       \
+	__extension__({                                                                  \
+		__typeof__(ptr) taken_ = (ptr);                                          \
+		(ptr) = NULL;                                                            \
+		taken_;                                                                  \
 	})
 int steal_fd(int *fd); /* returns *fd and leaves -1 */
 

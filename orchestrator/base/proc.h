@@ -7,14 +7,14 @@
 #include "orchestrator/base/err.h"
 #include "orchestrator/base/str.h"
 
-/* What to run on the host. Only gpgv, git, apt-get, patch-free helpers run there: the
+/* What to run on the host. Only gpgv, git and apt-get run there: the
  * build's own programs run in a box (sysroot/box.h). */
 struct proc_spec {
-	const char *const *argv;     /* argv[0] is looked up in PATH */
-	const char *const *envp;     /* NULL: the caller's environment */
-	const char *cwd;	     /* NULL: the caller's */
-	int in, out, err;	     /* -1: /dev/null; the caller keeps its fds */
-	const int *pass;	     /* further fds to keep open, ended by -1; or NULL */
+	const char *const *argv; /* argv[0] is looked up in PATH */
+	const char *const *envp; /* NULL: the caller's environment */
+	const char *cwd;	 /* NULL: the caller's */
+	int in, out, err;	 /* -1: /dev/null; the caller keeps its fds */
+	const int *pass;	 /* further fds to keep open, ended by -1; or NULL */
 };
 
 /* How a child ended: exited 0, exited n, killed by a signal. */

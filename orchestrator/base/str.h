@@ -19,9 +19,9 @@ void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_reserve(struct buf *b, size_t more);
-void buf_clear(struct buf *b);	     /* empties, keeps the memory */
-char *buf_steal(struct buf *b);	     /* the caller frees; never NULL */
-const char *buf_str(struct buf *b);  /* never NULL */
+void buf_clear(struct buf *b);	    /* empties, keeps the memory */
+char *buf_steal(struct buf *b);	    /* the caller frees; never NULL */
+const char *buf_str(struct buf *b); /* never NULL */
 void buf_free(struct buf *b);
 
 /* A list of owned strings; items is NULL-terminated, so it serves as argv and envp. */
@@ -38,9 +38,9 @@ void str_vec_sort(struct str_vec *v);	       /* byte order */
 bool str_vec_has(const struct str_vec *v, const char *s);
 void str_vec_clear(struct str_vec *v);
 void str_vec_free(struct str_vec *v);
-#define STR_VEC_FOREACH(s, v)                                              \
-	for (size_t s##_i = 0; s##_i < (v)->len; s##_i++)                  \
-		for (const char *s = (v)->items[s##_i], *s##_once = s; s##_once; \
+#define STR_VEC_FOREACH(s, v)                                                            \
+	for (size_t s##_i = 0; s##_i < (v)->len; s##_i++)                                \
+		for (const char *s = (v)->items[s##_i], *s##_once = s; s##_once;         \
 			s##_once = NULL)
 
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */

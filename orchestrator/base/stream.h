@@ -1,4 +1,5 @@
-/* stream.h: sinks: bytes are pushed through a chain (tar, tee, digest, compress, file). */
+/* stream.h: sinks: bytes are pushed through a chain (tar, tee, digest, compress, file).
+ */
 #ifndef KILN_STREAM_H
 #define KILN_STREAM_H
 

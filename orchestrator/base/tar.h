@@ -19,8 +19,8 @@ int tar_add_symlink(struct tar *t, const char *member, const char *target, struc
 int tar_add_bytes(struct tar *t, const char *member, mode_t mode, const void *data,
 	size_t len, struct err *e);
 /* A regular file by path; a file that changes its size while it is read is an error. */
-int tar_add_file(struct tar *t, const char *member, int dirfd, const char *path,
-	struct err *e);
+int tar_add_file(
+	struct tar *t, const char *member, int dirfd, const char *path, struct err *e);
 /* Everything below path, sorted, as prefix + relative path; hard links become files.
  * keep (may be NULL) as in fs_copy_tree; a refused directory is skipped whole. */
 int tar_add_tree(struct tar *t, const char *prefix, int dirfd, const char *path,

@@ -1,0 +1,12 @@
+/* suites.h: every suite, one line each, in the order of the floors. */
+#ifndef KILN_TEST_SUITES_H
+#define KILN_TEST_SUITES_H
+
+#define SUITES(X)                                                                        \
+	X(suite_err)                                                                     \
+	X(suite_str)                                                                     \
+	X(suite_fs)                                                                      \
+	X(suite_proc)                                                                    \
+	X(suite_digest)
+
+#endif
