@@ -38,7 +38,11 @@ struct box {
 	int jobserver[2];	 /* read and write end, kept open as 3 and 4; or -1, -1 */
 	bool tty;		 /* interactive: keep the terminal and the session */
 	int cancel;		 /* when readable, the box is killed; -1: none */
+	bool copy;		 /* do as if the kernel had no overlayfs */
 };
+/* For a designated initialiser: no fd of the caller goes in unless it is assigned later.
+ */
+#define BOX_NO_FDS .in = -1, .out = -1, .err = -1, .jobserver = {-1, -1}, .cancel = -1
 
 /* Runs argv inside and waits; everything that is left inside is dead on return. -1 only
  * if the box could not be made (ERR_BOX names the knob) or was cancelled
