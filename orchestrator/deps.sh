@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc make pkg-config libc6-dev libarchive-dev libcurl4-openssl-dev libssl-dev
-	libkmod-dev libelf-dev libzstd-dev libdeflate-dev liblzma-dev zlib1g-dev
+	libkmod-dev libelf-dev libzstd-dev libisal-dev liblzma-dev
 	libjansson-dev libsolv-dev libsolvext-dev"
 run="gpgv ca-certificates git xz-utils"
 tests="check git gpg gpgv gpg-agent kmod skopeo umoci podman buildah docker-registry
@@ -28,7 +28,7 @@ done
 if [ -n "$check" ]; then
 	command -v pkg-config >/dev/null 2>&1 &&
 		pkg-config --exists libarchive libcurl libcrypto libkmod libelf libzstd \
-			libdeflate liblzma zlib jansson libsolv libsolvext && exit 0
+			libisal liblzma jansson libsolv libsolvext && exit 0
 	echo "kiln's build dependencies are missing: run 'make deps', or install" $build >&2
 	exit 2
 fi
