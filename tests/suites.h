@@ -7,6 +7,9 @@
 	X(suite_str)                                                                     \
 	X(suite_fs)                                                                      \
 	X(suite_proc)                                                                    \
-	X(suite_digest)
+	X(suite_digest)                                                                  \
+	X(suite_compress)                                                                \
+	X(suite_tar)                                                                     \
+	X(suite_json)
 
 #endif

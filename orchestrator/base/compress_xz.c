@@ -71,7 +71,7 @@ struct sink *compress_xz_sink(struct sink *next, int level, int threads)
 		.preset = (uint32_t)(level == 0 ? DEFAULT_LEVEL : level),
 		.check = LZMA_CHECK_CRC64,
 		/* Given, so that blocks are cut alike for any number of threads. */
-		.block_size = 16 << 20,
+		.block_size = 8 << 20,
 	};
 
 	x->sink = (struct sink){.write = xz_write, .close = xz_close};
