@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/mem.h"
