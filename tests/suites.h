@@ -10,6 +10,7 @@
 	X(suite_digest)                                                                  \
 	X(suite_compress)                                                                \
 	X(suite_tar)                                                                     \
-	X(suite_json)
+	X(suite_json)                                                                    \
+	X(suite_patch)
 
 #endif

@@ -1,0 +1,250 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel/buildlog.h"
+#include "kernel/check.h"
+#include "kernel/devkit.h"
+#include "kernel/kbuild.h"
+#include "kernel/kmake.h"
+#include "orchestrator/base/fs.h"
+#include "orchestrator/base/log.h"
+#include "orchestrator/base/mem.h"
+#include "orchestrator/base/str.h"
+
+#define CONFIG_LIMIT (4u << 20)
+#define KEY_INSIDE   "/module-key.pem"
+
+/* One compile: the caller's kbuild with the .config as a layer of its own on top. */
+struct compile {
+	struct kbuild k;
+	const struct compile_request *request;
+	struct str_vec source; /* k.source */
+	struct buf config;
+	char *release;
+	int out;
+};
+
+static bool config_has(const struct compile *c, const char *line)
+{
+	const char *p = c->config.data, *hit;
+	size_t n = strlen(line);
+
+	for (; p && (hit = strstr(p, line)); p = hit + 1)
+		if ((hit == c->config.data || hit[-1] == '\n') && hit[n] == '\n')
+			return true;
+	return false;
+}
+
+/* The configuration with one string symbol set to value; kconfig takes the last line. */
+static void config_set(struct compile *c, const char *symbol, const char *value)
+{
+	if (c->config.len && c->config.data[c->config.len - 1] != '\n')
+		buf_addc(&c->config, '\n');
+	buf_addf(&c->config, "%s=\"%s\"\n", symbol, value);
+}
+
+/* A generated key would make every build different, and nobody could sign for it later.
+ */
+static int check_signing(struct compile *c, struct err *e)
+{
+	if (!config_has(c, "CONFIG_MODULE_SIG=y"))
+		return 0;
+	if (!c->request->module_key)
+		return err_set(e, ERR_USAGE,
+			"%s: CONFIG_MODULE_SIG=y needs a signing key; give one with "
+			"--module-key FILE, or unset the symbol",
+			c->request->config);
+	config_set(c, "CONFIG_MODULE_SIG_KEY", KEY_INSIDE);
+	return 0;
+}
+
+static int place_config(struct compile *c, struct err *e)
+{
+	_free_ char *dir = fs_join(c->k.scratch, "config");
+	_free_ char *path = fs_join(dir, ".config");
+
+	if (fs_read(AT_FDCWD, c->request->config, CONFIG_LIMIT, &c->config, e) ||
+		check_signing(c, e) || fs_mkdirs(AT_FDCWD, dir, 0755, e) ||
+		fs_publish(AT_FDCWD, path, c->config.data, c->config.len, 0644, e))
+		return -1;
+	str_vec_add(&c->source, dir);
+	for (const char *const *s = c->k.source; *s; s++)
+		str_vec_add(&c->source, *s);
+	c->k.source = (const char *const *)c->source.items;
+	return 0;
+}
+
+static int run_make(struct compile *c, struct err *e)
+{
+	const char *const args[] = {"KCFLAGS=-fno-pie", "all", NULL};
+	const struct box_bind key[] = {{c->request->module_key, KEY_INSIDE, false}, {0}};
+
+	return kmake(&c->k, "compile", args, c->request->module_key ? key : NULL, e);
+}
+
+static int read_release(struct compile *c, struct err *e)
+{
+	_free_ char *path = kmake_made(&c->k, "include/config/kernel.release");
+	_buf_ struct buf text = {0};
+
+	if (fs_read(AT_FDCWD, path, 256, &text, e))
+		return -1;
+	c->release = xstrdup(str_trim(text.data ? text.data : ""));
+	if (!*c->release || strchr(c->release, '/') || *c->release == '.')
+		return err_set(
+			e, ERR_BUILD, "the tree calls its release '%s'", c->release);
+	return 0;
+}
+
+/* modules_install refuses a kernel without modules, but what ships has the directory. */
+static int make_module_dir(struct compile *c, const char *install, struct err *e)
+{
+	_free_ char *dir = xasprintf("%s/modules/lib/modules/%s", install, c->release);
+
+	return fs_mkdirs(AT_FDCWD, dir, 0755, e);
+}
+
+static int run_install(struct compile *c, const char *install, struct err *e)
+{
+	const char *args[9] = {
+		"INSTALL_MOD_PATH=/install/modules",
+		"INSTALL_HDR_PATH=/install/headers/usr",
+		"INSTALL_DTBS_PATH=/install/boot/dtb",
+		/* kiln's own depmod writes the index when it packs. */
+		"DEPMOD=true",
+		"headers_install",
+	};
+	const struct box_bind binds[] = {{install, "/install", true},
+		{c->request->module_key, KEY_INSIDE, false}, {0}};
+	const struct box_bind plain[] = {{install, "/install", true}, {0}};
+	size_t n = 5;
+
+	if (fs_mkdirs(AT_FDCWD, install, 0755, e) || make_module_dir(c, install, e))
+		return -1;
+	if (config_has(c, "CONFIG_MODULES=y"))
+		args[n++] = "modules_install";
+	if (c->k.arch->dtbs)
+		args[n++] = "dtbs_install";
+	return kmake(&c->k, "install", args, c->request->module_key ? binds : plain, e);
+}
+
+/* What the installs left is copied from outside, with every box dead: fs_copy_tree
+ * follows no link and takes nothing but files, directories and links. */
+static int take_installed(struct compile *c, const char *install, struct err *e)
+{
+	static const char *const trees[] = {"modules", "headers", "boot"};
+
+	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
+		_free_ char *from = fs_join(install, trees[i]);
+
+		if (!fs_exists(AT_FDCWD, from))
+			continue;
+		if (fs_copy_tree(AT_FDCWD, from, c->out, trees[i], NULL, NULL, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int take_file(struct compile *c, const char *from, const char *to, struct err *e)
+{
+	_free_ char *upper = kmake_made(&c->k, "");
+	_close_ int dir = fs_open_dir(AT_FDCWD, upper, e);
+	_close_ int in = -1;
+
+	if (dir < 0)
+		return -1;
+	in = fs_open_in_root(dir, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (in < 0)
+		return err_sys(e, "the build left no %s", from);
+	return fs_copy_file(dir, from, c->out, to, 0644, e);
+}
+
+static int take_image(struct compile *c, struct err *e)
+{
+	const char *const *images = c->k.arch->images;
+
+	for (size_t i = 0; i < ARRAY_LEN(c->k.arch->images) && images[i]; i++) {
+		_free_ char *path = kmake_made(&c->k, images[i]);
+
+		if (fs_exists(AT_FDCWD, path))
+			return take_file(c, images[i], "kernel", e);
+	}
+	return err_set(e, ERR_BUILD, "the build left no %s", images[0]);
+}
+
+static int take_files(struct compile *c, struct err *e)
+{
+	_free_ char *release = xasprintf("%s\n", c->release);
+
+	if (take_image(c, e) || take_file(c, "System.map", "System.map", e))
+		return -1;
+	if (c->request->debug && take_file(c, "vmlinux", "vmlinux", e))
+		return -1;
+	if (fs_publish(c->out, "config", c->config.data, c->config.len, 0644, e))
+		return -1;
+	return fs_publish(c->out, "release", release, strlen(release), 0644, e);
+}
+
+/* Runs in the box: only there is the merged tree, and every link resolves inside. */
+static int copy_devkit(void *arg, struct err *e)
+{
+	_close_ int to = fs_open_dir(AT_FDCWD, arg, e);
+
+	return to < 0 ? -1 : devkit_copy(KMAKE_TREE, to, e);
+}
+
+static int take_devkit(struct compile *c, struct err *e)
+{
+	_free_ char *proc = xasprintf("/proc/self/fd/%d", c->out);
+	_free_ char *out = realpath(proc, NULL);
+	_free_ char *devkit = out ? fs_join(out, "devkit") : NULL;
+	const struct box_bind binds[] = {{devkit, "/devkit", true}, {0}};
+	char inside[] = "/devkit";
+	struct kmake_run run = {.call = copy_devkit,
+		.arg = inside,
+		.binds = binds,
+		.in = -1,
+		.out = -1,
+		.err = -1};
+	struct proc_end end;
+
+	if (!devkit || mkdir(devkit, 0755))
+		return err_sys(e, "making the devkit's directory");
+	if (kmake_box(&c->k, &run, &end, e))
+		return err_wrap(e, "copying the devkit");
+	if (!proc_ok(&end))
+		return err_set(e, ERR_INTERNAL, "copying the devkit ended with %s",
+			proc_describe(&end));
+	return 0;
+}
+
+static int compile(struct compile *c, struct err *e)
+{
+	_free_ char *install = fs_join(c->k.scratch, "install");
+	_free_ char *vmlinux = kmake_made(&c->k, "vmlinux");
+	int64_t from = buildlog_here(c->k.log);
+
+	if (place_config(c, e) || run_make(c, e) || read_release(c, e) ||
+		run_install(c, install, e) || take_installed(c, install, e) ||
+		take_files(c, e) || take_devkit(c, e) ||
+		check_kernel(vmlinux, c->k.arch, e) ||
+		check_modules(c->out, c->release, c->k.arch, e))
+		return -1;
+	(void)from;
+	return 0;
+}
+
+int kbuild_compile(const struct kbuild *k, const struct compile_request *request, int out,
+	struct err *e)
+{
+	struct compile c = {.k = *k, .request = request, .out = out};
+	int r = compile(&c, e);
+
+	str_vec_free(&c.source);
+	buf_free(&c.config);
+	free(c.release);
+	return r;
+}

@@ -1,0 +1,119 @@
+#include <elf.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel/elf.h"
+#include "orchestrator/base/mem.h"
+
+#ifndef EM_RISCV
+#define EM_RISCV 243
+#endif
+
+static void elf_end_ptr(Elf **elf)
+{
+	if (*elf)
+		elf_end(*elf);
+}
+#define _elf_ __attribute__((cleanup(elf_end_ptr)))
+
+const char *elf_machine_name(int machine)
+{
+	static const struct {
+		int machine;
+		const char *name;
+	} known[] = {
+		{EM_X86_64, "x86-64"},
+		{EM_AARCH64, "AArch64"},
+		{EM_RISCV, "RISC-V"},
+		{EM_386, "i386"},
+		{EM_ARM, "ARM"},
+	};
+	static char other[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].machine == machine)
+			return known[i].name;
+	snprintf(other, sizeof(other), "machine %d", machine);
+	return other;
+}
+
+/* .modinfo is a run of "key=value" strings, each with its NUL. */
+static void read_modinfo(const Elf_Data *data, struct elf_facts *facts)
+{
+	static const char key[] = "vermagic=";
+	const char *p = data->d_buf, *end = p + data->d_size;
+
+	while (p && p < end) {
+		size_t n = strnlen(p, (size_t)(end - p));
+
+		if (n >= sizeof(key) - 1 && memcmp(p, key, sizeof(key) - 1) == 0)
+			snprintf(facts->vermagic, sizeof(facts->vermagic), "%.*s",
+				(int)(n - (sizeof(key) - 1)), p + sizeof(key) - 1);
+		p += n + 1;
+	}
+}
+
+static void read_notes(Elf_Data *data, struct elf_facts *facts)
+{
+	size_t pos = 0, name, desc;
+	GElf_Nhdr note;
+
+	while ((pos = gelf_getnote(data, pos, &note, &name, &desc)) > 0) {
+		const unsigned char *id = (const unsigned char *)data->d_buf + desc;
+
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof("GNU") ||
+			memcmp((const char *)data->d_buf + name, "GNU", sizeof("GNU")) ||
+			note.n_descsz * 2 >= sizeof(facts->build_id))
+			continue;
+		for (size_t i = 0; i < note.n_descsz; i++)
+			snprintf(facts->build_id + 2 * i, 3, "%02x", id[i]);
+	}
+}
+
+static void read_section(Elf *elf, Elf_Scn *scn, size_t names, struct elf_facts *facts)
+{
+	GElf_Shdr header;
+	const char *name;
+	Elf_Data *data;
+
+	if (!gelf_getshdr(scn, &header))
+		return;
+	name = elf_strptr(elf, names, header.sh_name);
+	if (name && strcmp(name, ".interp") == 0)
+		facts->is_static = 0;
+	if (header.sh_type != SHT_NOTE && !(name && strcmp(name, ".modinfo") == 0))
+		return;
+	data = elf_getdata(scn, NULL);
+	if (!data || !data->d_buf)
+		return;
+	if (header.sh_type == SHT_NOTE)
+		read_notes(data, facts);
+	else
+		read_modinfo(data, facts);
+}
+
+int elf_read(int dirfd, const char *path, struct elf_facts *facts, struct err *e)
+{
+	_close_ int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_elf_ Elf *elf = NULL;
+	Elf_Scn *scn = NULL;
+	GElf_Ehdr header;
+	size_t names;
+
+	*facts = (struct elf_facts){.is_static = 1};
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header) ||
+		elf_getshdrstrndx(elf, &names))
+		return err_set(e, ERR_BUILD, "%s: is no ELF file", path);
+	facts->machine = header.e_machine;
+	facts->is_static = header.e_type == ET_EXEC || header.e_type == ET_DYN;
+	while ((scn = elf_nextscn(elf, scn)))
+		read_section(elf, scn, names, facts);
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* elf.h: what kiln asks of ELF files that a build made; the only door to libelf. */
+#ifndef KILN_ELF_H
+#define KILN_ELF_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "orchestrator/base/err.h"
+
+struct elf_facts {
+	int machine;	    /* EM_* */
+	char build_id[129]; /* hex; "" if there is none */
+	char vermagic[256]; /* of a module; "" if there is none */
+	int is_static;	    /* an executable without an interpreter */
+};
+
+/* Reads an ELF file; never follows a link at path's end. ERR_BUILD on what is no ELF. */
+int elf_read(int dirfd, const char *path, struct elf_facts *facts, struct err *e);
+/* Name of a machine for people: "x86-64", "AArch64", "machine 40"; static buffer. */
+const char *elf_machine_name(int machine);
+
+#endif

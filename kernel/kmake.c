@@ -1,0 +1,155 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "kernel/buildlog.h"
+#include "kernel/kmake.h"
+#include "orchestrator/base/fs.h"
+#include "orchestrator/base/mem.h"
+
+char *kmake_made(const struct kbuild *k, const char *path)
+{
+	return xasprintf("%s/linux/upper/%s", k->scratch, path);
+}
+
+int kmake_prepare(const struct kbuild *k, struct err *e)
+{
+	static const char *const dirs[] = {"linux", "root"};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		_free_ char *dir = fs_join(k->scratch, dirs[i]);
+
+		if (fs_mkdirs(AT_FDCWD, dir, 0755, e))
+			return -1;
+	}
+	return 0;
+}
+
+static bool has_jobserver(const struct kbuild *k)
+{
+	return k->jobserver[0] >= 0 && k->jobserver[1] >= 0;
+}
+
+/* The C locale's date(1) form: what a kernel's banner shows and `date -d` reads. */
+static void add_timestamp(struct str_vec *env, int64_t date)
+{
+	char text[64] = "";
+	time_t t = (time_t)date;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm))
+		strftime(text, sizeof(text), "%a %b %e %H:%M:%S UTC %Y", &tm);
+	str_vec_addf(env, "KBUILD_BUILD_TIMESTAMP=%s", text);
+	str_vec_addf(env, "SOURCE_DATE_EPOCH=%lld", (long long)date);
+}
+
+void kmake_env(const struct kbuild *k, struct str_vec *env)
+{
+	static const char *const fixed[] = {
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+		"HOME=/tmp",
+		"TMPDIR=/tmp",
+		"LC_ALL=C",
+		"TZ=UTC",
+		"TERM=dumb",
+		"KBUILD_BUILD_USER=kiln",
+		"KBUILD_BUILD_HOST=kiln",
+		"KBUILD_BUILD_VERSION=1",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		str_vec_add(env, fixed[i]);
+	add_timestamp(env, k->date);
+	if (k->ccache) {
+		str_vec_add(env, "CCACHE_DIR=/ccache");
+		/* Results must not depend on the cache's idea of sameness. */
+		str_vec_add(env, "CCACHE_COMPILERCHECK=content");
+	}
+	if (has_jobserver(k))
+		str_vec_add(env, "MAKEFLAGS= -j --jobserver-auth=3,4");
+}
+
+void kmake_args(const struct kbuild *k, struct str_vec *args)
+{
+	str_vec_add(args, "make");
+	toolchain_make_args(k->toolchain, k->arch, args);
+	/* Given, though empty: else scripts/setlocalversion may look for git. */
+	str_vec_add(args, "LOCALVERSION=");
+	if (k->ccache && k->toolchain->llvm)
+		str_vec_addf(args, "CC=ccache %s", k->toolchain->compiler);
+	else if (k->ccache)
+		str_vec_addf(
+			args, "CC=ccache %s-%s", k->arch->triple, k->toolchain->compiler);
+	if (!has_jobserver(k))
+		str_vec_addf(args, "-j%u", k->jobs ? k->jobs : 1);
+}
+
+static size_t count_binds(const struct box_bind *binds)
+{
+	size_t n = 0;
+
+	while (binds && binds[n].at)
+		n++;
+	return n;
+}
+
+int kmake_box(const struct kbuild *k, const struct kmake_run *run, struct proc_end *end,
+	struct err *e)
+{
+	_free_ char *root = fs_join(k->scratch, "root");
+	_free_ char *tree = fs_join(k->scratch, "linux");
+	size_t n = count_binds(run->binds);
+	_free_ struct box_bind *binds = xcalloc(n + 2, sizeof(*binds));
+	_str_vec_ struct str_vec env = {0};
+	struct box_overlay overlays[] = {
+		{.at = KMAKE_TREE, .lower = k->source, .scratch = tree}, {0}};
+	struct box box = {
+		.root = k->root,
+		.scratch = root,
+		.overlays = overlays,
+		.binds = binds,
+		.cwd = KMAKE_TREE,
+		.argv = run->argv,
+		.call = run->call,
+		.call_arg = run->arg,
+		.in = run->in,
+		.out = run->out < 0 ? k->log : run->out,
+		.err = run->err < 0 ? k->log : run->err,
+		.jobserver = {-1, -1},
+		.cancel = k->cancel,
+	};
+
+	if (kmake_prepare(k, e))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		binds[i] = run->binds[i];
+	if (k->ccache)
+		binds[n] = (struct box_bind){k->ccache, "/ccache", true};
+	if (run->make && has_jobserver(k)) {
+		box.jobserver[0] = k->jobserver[0];
+		box.jobserver[1] = k->jobserver[1];
+	}
+	kmake_env(k, &env);
+	box.envp = (const char *const *)env.items;
+	return box_run(&box, end, e);
+}
+
+int kmake(const struct kbuild *k, const char *what, const char *const *args,
+	const struct box_bind *binds, struct err *e)
+{
+	_str_vec_ struct str_vec argv = {0};
+	struct kmake_run run = {
+		.binds = binds, .in = -1, .out = -1, .err = -1, .make = true};
+	struct proc_end end;
+	int64_t from = buildlog_here(k->log);
+
+	kmake_args(k, &argv);
+	for (; *args; args++)
+		str_vec_add(&argv, *args);
+	run.argv = (const char *const *)argv.items;
+	if (kmake_box(k, &run, &end, e))
+		return -1;
+	if (proc_ok(&end))
+		return 0;
+	return buildlog_explain(k->log, from, what, &end, e);
+}
