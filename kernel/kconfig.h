@@ -61,8 +61,7 @@ struct kc_symbol {
 	unsigned line;
 	struct kc_prop *props, *last_prop;
 	struct kc_select *selected_by;
-	const struct kc_expr *depends; /* met where any definition's place is; NULL: always */
-	bool always;		       /* one definition has no condition at all */
+	const struct kc_expr *depends; /* any definition's conditions; NULL: none */
 	struct kc_choice *choice;
 };
 

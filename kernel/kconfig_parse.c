@@ -237,11 +237,11 @@ static void finish_symbol(struct parser *p, const struct kc_expr *depends)
 		next = prop->next;
 		hand_over(p, prop, depends);
 	}
-	if (!depends)
-		symbol->always = true;
-	symbol->depends = symbol->always ? NULL :
-		symbol->depends		 ? kc_or(p->kc, symbol->depends, depends) :
-					   depends;
+	/* As kconfig has it: a definition without any condition adds nothing to those that
+	 * have one. */
+	if (depends)
+		symbol->depends =
+			symbol->depends ? kc_or(p->kc, symbol->depends, depends) : depends;
 }
 
 /* The attributes of the current statement are complete. */
@@ -250,7 +250,12 @@ static void finish_entry(struct parser *p)
 	struct scope *outer = &p->scopes[p->depth];
 
 	if (p->entry.scope) {
-		/* A menu or choice that was opened: what stands inside inherits. */
+		/* A menu or choice that was opened: what stands inside inherits; the members
+		 * of a choice are there only where its prompt is. */
+		const struct kc_prop *prompt = outer->choice ? p->entry.first : NULL;
+
+		if (prompt && prompt->kind == KC_PROMPT)
+			outer->depends = kc_and(p->kc, prompt->when, outer->depends);
 		outer->depends = kc_and(p->kc, p->entry.depends, outer->depends);
 		outer->visible = kc_and(p->kc, p->entry.visible, outer->visible);
 	}
