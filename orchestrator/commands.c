@@ -6,6 +6,11 @@
 	int cmd_##verb(const struct options *global, int argc, char **argv, int *status, \
 		struct err *e)
 
+COMMAND(depmod);
+
 const struct command commands[] = {
+	{"depmod", "[-aA] [OPTION...] [RELEASE] [MODULE...]",
+		"the indexes of a module directory, as kmod's depmod makes them",
+		cmd_depmod},
 	{.name = NULL},
 };
