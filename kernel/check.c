@@ -25,6 +25,17 @@ int check_kernel(const char *vmlinux, const struct arch *arch, struct err *e)
 	return check_elf(&facts, "vmlinux", arch, e);
 }
 
+int check_program(int dirfd, const char *path, const struct arch *arch, struct err *e)
+{
+	struct elf_facts facts;
+
+	if (elf_read(dirfd, path, &facts, e) || check_elf(&facts, path, arch, e))
+		return -1;
+	if (!facts.is_static)
+		return err_set(e, ERR_BUILD, "%s: is not linked statically", path);
+	return 0;
+}
+
 struct modules {
 	const char *release;
 	const struct arch *arch;

@@ -10,5 +10,7 @@
 int check_kernel(const char *vmlinux, const struct arch *arch, struct err *e);
 /* Every module below out/modules: machine, build id, and a vermagic of this release. */
 int check_modules(int out, const char *release, const struct arch *arch, struct err *e);
+/* A program: machine, build id, and static. */
+int check_program(int dirfd, const char *path, const struct arch *arch, struct err *e);
 
 #endif

@@ -11,6 +11,8 @@
 	X(suite_compress)                                                                \
 	X(suite_tar)                                                                     \
 	X(suite_json)                                                                    \
-	X(suite_patch)
+	X(suite_patch)                                                                   \
+	X(suite_buildlog)                                                                \
+	X(suite_devkit)
 
 #endif

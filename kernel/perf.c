@@ -1,0 +1,93 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel/check.h"
+#include "kernel/kbuild.h"
+#include "kernel/kmake.h"
+#include "orchestrator/base/fs.h"
+#include "orchestrator/base/mem.h"
+#include "orchestrator/base/str.h"
+
+#define MADE_PERF "tools/perf/perf"
+#define MADE_DUMP "tools/perf/FEATURE-DUMP"
+
+/* From 6.4 on perf wants libtraceevent from outside, and stops where it is missing; older
+ * ones carry it and ignore the variable. */
+static bool has_traceevent(const struct kbuild *k)
+{
+	_free_ char *path =
+		xasprintf("%s/usr/lib/%s/libtraceevent.a", k->root, k->arch->triple);
+
+	return fs_exists(AT_FDCWD, path);
+}
+
+static int build(const struct kbuild *k, struct err *e)
+{
+	const char *args[] = {"-C", "tools/perf",
+		/* Not through tools/perf/Makefile: it gives its child a -j of its own,
+		 * which would leave the jobserver. */
+		"-f", "Makefile.perf", "LDFLAGS=-static -Wl,--build-id=sha1", "WERROR=0",
+		/* No interpreter links statically, and none is in the image. */
+		"NO_LIBPYTHON=1", "NO_LIBPERL=1", "perf", NULL, NULL};
+
+	if (!has_traceevent(k))
+		args[ARRAY_LEN(args) - 2] = "NO_LIBTRACEEVENT=1";
+	return kmake(k, "perf", args, NULL, e);
+}
+
+static int strip(const struct kbuild *k, struct err *e)
+{
+	_free_ char *program = k->toolchain->llvm
+				       ? xstrdup("llvm-strip")
+				       : xasprintf("%s-strip", k->arch->triple);
+	const char *const argv[] = {program, MADE_PERF, NULL};
+	struct kmake_run run = {.argv = argv, .in = -1, .out = -1, .err = -1};
+	struct proc_end end;
+
+	if (kmake_box(k, &run, &end, e))
+		return -1;
+	if (!proc_ok(&end))
+		return err_set(e, ERR_BUILD, "perf: %s ended with %s", program,
+			proc_describe(&end));
+	return 0;
+}
+
+/* "feature-libelf=1" of perf's own record becomes "libelf: yes". */
+static int write_features(const struct kbuild *k, int out, struct err *e)
+{
+	_free_ char *path = kmake_made(k, MADE_DUMP);
+	_buf_ struct buf dump = {0}, text = {0};
+	_str_vec_ struct str_vec lines = {0};
+	char *pos, *line;
+
+	if (fs_read(AT_FDCWD, path, 1 << 20, &dump, e))
+		return err_wrap(e, "perf: the list of its features");
+	pos = dump.data;
+	while (pos && (line = str_next_line(&pos))) {
+		char name[128];
+		int value;
+
+		if (sscanf(line, "feature-%127[^=]=%d", name, &value) == 2)
+			str_vec_addf(&lines, "%s: %s\n", name, value ? "yes" : "no");
+	}
+	str_vec_sort(&lines);
+	STR_VEC_FOREACH (feature, &lines)
+		buf_adds(&text, feature);
+	return fs_publish(out, "features", buf_str(&text), text.len, 0644, e);
+}
+
+int kbuild_perf(const struct kbuild *k, int out, struct err *e)
+{
+	_free_ char *upper = kmake_made(k, "");
+	_close_ int dir = -1;
+
+	if (build(k, e) || strip(k, e))
+		return -1;
+	dir = fs_open_dir(AT_FDCWD, upper, e);
+	if (dir < 0 || fs_copy_file(dir, MADE_PERF, out, "perf", 0755, e) ||
+		check_program(out, "perf", k->arch, e))
+		return -1;
+	return write_features(k, out, e);
+}
