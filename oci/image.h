@@ -27,6 +27,7 @@ struct oci_image {
 	const struct oci_layer *layers;	    /* ended by .files == NULL */
 	const char *const *labels;	    /* key, value, key, value, NULL */
 	const char *const *annotations;	    /* likewise, on the manifest */
+	const char *artifact_type;	    /* NULL: an image, not another artifact */
 };
 
 /* Writes blobs/sha256/<hex> below out and out/manifest.json: the descriptor of the

@@ -287,8 +287,9 @@ static int put_file(struct tar *t, int fd, uint64_t size, const char *name, stru
 	return pad(t, size, e);
 }
 
-static int add_regular(struct tar *t, const char *member, int dirfd, const char *path,
-	const char *name, struct err *e)
+/* mode 0: the file's own. */
+static int add_regular(struct tar *t, const char *member, mode_t mode, int dirfd,
+	const char *path, const char *name, struct err *e)
 {
 	_close_ int fd =
 		openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -299,7 +300,7 @@ static int add_regular(struct tar *t, const char *member, int dirfd, const char 
 		return err_sys(e, "%s: can't be put into an archive", name);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_INPUT, "%s: is not a regular file", name);
-	m.mode = plain_mode(st.st_mode);
+	m.mode = plain_mode(mode ? mode : st.st_mode);
 	m.size = (uint64_t)st.st_size;
 	if (begin_member(t, &m, e) < 0)
 		return -1;
@@ -309,7 +310,66 @@ static int add_regular(struct tar *t, const char *member, int dirfd, const char 
 int tar_add_file(
 	struct tar *t, const char *member, int dirfd, const char *path, struct err *e)
 {
-	return add_regular(t, member, dirfd, path, path, e);
+	return add_regular(t, member, 0, dirfd, path, path, e);
+}
+
+int tar_add_file_as(struct tar *t, const char *member, mode_t mode, int dirfd,
+	const char *path, struct err *e)
+{
+	return add_regular(t, member, mode, dirfd, path, path, e);
+}
+
+struct member_sink {
+	struct sink sink;
+	struct tar *tar;
+	char *name;
+	uint64_t size, left;
+};
+
+static int wrong_length(const struct member_sink *m, struct err *e)
+{
+	return err_set(e, ERR_INTERNAL,
+		"%s: other than the %llu bytes announced came for it", m->name,
+		(unsigned long long)m->size);
+}
+
+static int member_write(struct sink *s, const void *data, size_t len, struct err *e)
+{
+	struct member_sink *m = (struct member_sink *)s;
+
+	if (len > m->left)
+		return wrong_length(m, e);
+	m->left -= len;
+	return put(m->tar, data, len, e);
+}
+
+static int member_close(struct sink *s, struct err *e)
+{
+	struct member_sink *m = (struct member_sink *)s;
+	int ret = -1;
+
+	if (!s->failed)
+		ret = m->left > 0 ? wrong_length(m, e) : pad(m->tar, m->size, e);
+	free(m->name);
+	free(m);
+	return ret;
+}
+
+struct sink *tar_add_stream(
+	struct tar *t, const char *member, mode_t mode, uint64_t size, struct err *e)
+{
+	const struct member head = {
+		.name = member, .mode = plain_mode(mode), .type = '0', .size = size};
+	struct member_sink *m;
+
+	if (begin_member(t, &head, e) < 0)
+		return NULL;
+	m = xcalloc(1, sizeof(*m));
+	m->sink = (struct sink){.write = member_write, .close = member_close};
+	m->tar = t;
+	m->name = xstrdup(member);
+	m->size = m->left = size;
+	return &m->sink;
 }
 
 struct tree {
@@ -345,7 +405,7 @@ static int add_entry(const struct fs_entry *entry, void *arg, struct err *e)
 		return tar_add_dir(tree->tar, member, e);
 	case S_IFREG:
 		return add_regular(
-			tree->tar, member, entry->parent_fd, entry->name, shown, e);
+			tree->tar, member, 0, entry->parent_fd, entry->name, shown, e);
 	case S_IFLNK:
 		return add_link(tree->tar, member, entry, shown, e);
 	default:

@@ -21,6 +21,14 @@ int tar_add_bytes(struct tar *t, const char *member, mode_t mode, const void *da
 /* A regular file by path; a file that changes its size while it is read is an error. */
 int tar_add_file(
 	struct tar *t, const char *member, int dirfd, const char *path, struct err *e);
+/* The same with this mode (reduced as above) in place of the file's own. */
+int tar_add_file_as(struct tar *t, const char *member, mode_t mode, int dirfd,
+	const char *path, struct err *e);
+/* A regular file whose bytes the caller pushes into the sink returned; closing that is
+ * an error unless exactly size bytes came. Until then t takes no other member. NULL on
+ * error. */
+struct sink *tar_add_stream(
+	struct tar *t, const char *member, mode_t mode, uint64_t size, struct err *e);
 /* Everything below path, sorted, as prefix + relative path; hard links become files.
  * keep (may be NULL) as in fs_copy_tree; a refused directory is skipped whole. */
 int tar_add_tree(struct tar *t, const char *prefix, int dirfd, const char *path,
