@@ -188,10 +188,12 @@ static bool blobs_are_there(const struct oci_layout *from, const struct oci_layo
 	struct err ignored = {0};
 	_json_ json_t *manifest = oci_blob_json(from, descriptor, &ignored);
 	_close_ int fd = oci_blob_open(l, descriptor, &ignored);
+	_close_ int config = -1;
 	const json_t *layer;
 	size_t i;
 
-	if (!manifest || fd < 0)
+	config = oci_blob_open(l, json_object_get(manifest, "config"), &ignored);
+	if (!manifest || fd < 0 || config < 0)
 		return false;
 	json_array_foreach(json_object_get(manifest, "layers"), i, layer)
 	{
