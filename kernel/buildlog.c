@@ -10,26 +10,29 @@
 
 #define LOG_LIMIT (512u << 20)
 
-/* What an error looks like. The first line that fits any of them is the first real error:
- * what make says afterwards only repeats it. A mark at which the place ends splits
- * "file:line: error: text". */
+/* What an error looks like. The first line that fits a strong mark is the first real
+ * error: what make says afterwards only repeats it. A weak one counts where no strong one
+ * comes, for scripts also print such lines and go on. A mark at which the place ends
+ * splits "file:line: error: text". */
 static const struct mark {
 	const char *text;
 	bool split; /* what stands before is the place */
+	bool weak;
 } marks[] = {
-	{": fatal error: ", true},
-	{": error: ", true},
-	{": Error: ", true}, /* the assembler */
-	{": internal compiler error: ", true},
-	{": undefined reference to ", true},
-	{": multiple definition of ", true},
-	{"ERROR: modpost: ", false},
-	{": command not found", false},
-	{": not found", false},
-	{"No space left on device", false},
-	{"Cannot allocate memory", false},
-	{": *** No rule to make target ", false},
-	{"*** ", false},
+	{": fatal error: ", true, false},
+	{": error: ", true, false},
+	{": Error: ", true, false}, /* the assembler */
+	{": internal compiler error: ", true, false},
+	{": undefined reference to ", true, false},
+	{": multiple definition of ", true, false},
+	{"ERROR: modpost: ", false, false},
+	{": command not found", false, false},
+	{"No space left on device", false, false},
+	{"Cannot allocate memory", false, false},
+	{"*** ", false, false},
+	{": not found", false, true},
+	{": No such file or directory", false, true},
+	{": Permission denied", false, true},
 };
 
 /* Make's own lines about a failed target repeat an error and are none themselves:
@@ -52,42 +55,48 @@ static bool read_target(const char *line, struct build_failure *f)
 	return true;
 }
 
-static bool read_error(const char *line, struct build_failure *f)
+static const struct mark *find_mark(const char *line, const char **at)
 {
-	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-		const char *at = strstr(line, marks[i].text);
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if ((*at = strstr(line, marks[i].text)))
+			return &marks[i];
+	return NULL;
+}
 
-		if (!at)
-			continue;
-		if (marks[i].split) {
-			snprintf(f->where, sizeof(f->where), "%.*s", (int)(at - line),
-				line);
-			at += 2;
-		} else {
-			at = line;
-		}
-		snprintf(f->message, sizeof(f->message), "%s", at);
-		return true;
+static void set_error(
+	struct build_failure *f, const struct mark *m, const char *line, const char *at)
+{
+	*f->where = 0;
+	if (m->split) {
+		snprintf(f->where, sizeof(f->where), "%.*s", (int)(at - line), line);
+		line = at + 2;
 	}
-	return false;
+	snprintf(f->message, sizeof(f->message), "%s", line);
 }
 
 bool buildlog_read(const char *text, struct build_failure *f)
 {
 	_free_ char *copy = xstrdup(text);
 	char *pos = copy, *line;
-	bool found = false;
+	bool strong = false;
 
 	*f = (struct build_failure){0};
 	while ((line = str_next_line(&pos))) {
+		const struct mark *m;
+		const char *at;
+
 		f->warnings += strstr(line, ": warning: ") != NULL;
 		/* -j lets others finish after the first failure: its target still is the
 		 * first that make names. */
-		if (read_target(line, f) || found)
+		if (read_target(line, f) || strong)
 			continue;
-		found = read_error(line, f);
+		m = find_mark(line, &at);
+		if (!m || (m->weak && *f->message))
+			continue;
+		set_error(f, m, line, at);
+		strong = !m->weak;
 	}
-	return found || *f->target;
+	return *f->message || *f->target;
 }
 
 int64_t buildlog_here(int log)

@@ -20,7 +20,7 @@ int check_kernel(const char *vmlinux, const struct arch *arch, struct err *e)
 {
 	struct elf_facts facts;
 
-	if (elf_read(AT_FDCWD, vmlinux, &facts, e))
+	if (elf_read(AT_FDCWD, vmlinux, "vmlinux", &facts, e))
 		return -1;
 	return check_elf(&facts, "vmlinux", arch, e);
 }
@@ -29,7 +29,7 @@ int check_program(int dirfd, const char *path, const struct arch *arch, struct e
 {
 	struct elf_facts facts;
 
-	if (elf_read(dirfd, path, &facts, e) || check_elf(&facts, path, arch, e))
+	if (elf_read(dirfd, path, path, &facts, e) || check_elf(&facts, path, arch, e))
 		return -1;
 	if (!facts.is_static)
 		return err_set(e, ERR_BUILD, "%s: is not linked statically", path);
@@ -56,7 +56,7 @@ static int check_module(const struct fs_entry *entry, void *arg, struct err *e)
 
 	if (!S_ISREG(entry->st->st_mode) || !str_ends(entry->name, ".ko"))
 		return 0;
-	if (elf_read(entry->parent_fd, entry->name, &facts, e) ||
+	if (elf_read(entry->parent_fd, entry->name, entry->rel, &facts, e) ||
 		check_elf(&facts, entry->rel, m->arch, e))
 		return -1;
 	if (!is_release(facts.vermagic, m->release))

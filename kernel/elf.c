@@ -95,7 +95,8 @@ static void read_section(Elf *elf, Elf_Scn *scn, size_t names, struct elf_facts 
 		read_modinfo(data, facts);
 }
 
-int elf_read(int dirfd, const char *path, struct elf_facts *facts, struct err *e)
+int elf_read(int dirfd, const char *path, const char *shown, struct elf_facts *facts,
+	struct err *e)
 {
 	_close_ int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_elf_ Elf *elf = NULL;
@@ -105,12 +106,12 @@ int elf_read(int dirfd, const char *path, struct elf_facts *facts, struct err *e
 
 	*facts = (struct elf_facts){.is_static = 1};
 	if (fd < 0)
-		return err_sys(e, "%s", path);
+		return err_sys(e, "%s", shown);
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header) ||
 		elf_getshdrstrndx(elf, &names))
-		return err_set(e, ERR_BUILD, "%s: is no ELF file", path);
+		return err_set(e, ERR_BUILD, "%s: is no ELF file", shown);
 	facts->machine = header.e_machine;
 	facts->is_static = header.e_type == ET_EXEC || header.e_type == ET_DYN;
 	while ((scn = elf_nextscn(elf, scn)))

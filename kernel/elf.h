@@ -13,8 +13,10 @@ struct elf_facts {
 	int is_static;	    /* an executable without an interpreter */
 };
 
-/* Reads an ELF file; never follows a link at path's end. ERR_BUILD on what is no ELF. */
-int elf_read(int dirfd, const char *path, struct elf_facts *facts, struct err *e);
+/* Reads an ELF file, called shown in errors; never follows a link at the end of path.
+ * ERR_BUILD on what is no ELF. */
+int elf_read(int dirfd, const char *path, const char *shown, struct elf_facts *facts,
+	struct err *e);
 /* Name of a machine for people: "x86-64", "AArch64", "machine 40"; static buffer. */
 const char *elf_machine_name(int machine);
 

@@ -13,6 +13,7 @@
 	X(suite_json)                                                                    \
 	X(suite_patch)                                                                   \
 	X(suite_buildlog)                                                                \
-	X(suite_devkit)
+	X(suite_devkit)                                                                  \
+	X(suite_compile)
 
 #endif

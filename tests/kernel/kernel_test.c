@@ -13,7 +13,7 @@ static const char *box_root(void)
 	static const char script[] =
 		"set -e; r=%s; mkdir -p $r/usr/bin $r/usr/lib $r/usr/lib64 $r/tmp $r/etc;"
 		"for d in bin lib lib64; do ln -s usr/$d $r/$d; done;"
-		"for p in sh patch make find sort cat cp mkdir true rm ln chmod uname; do"
+		"for p in sh patch make find sort cat cp mkdir true rm ln chmod uname env echo test; do"
 		"  f=$(readlink -f /usr/bin/$p); cp $f $r/usr/bin/$p;"
 		"  ldd $f | sed -n 's/.*[ \t]\\(\\/[^ ]*\\) (0x.*/\\1/p' | while read -r "
 		"l; do"
