@@ -45,11 +45,10 @@ static int size_of(
 	if (!manifest)
 		return -1;
 	*bytes += (uint64_t)oci_descriptor_size(json_object_get(manifest, "config"));
-	json_array_foreach(json_object_get(manifest, "layers"), i, child)
-		*bytes += (uint64_t)oci_descriptor_size(child);
-	json_array_foreach(json_object_get(manifest, "manifests"), i, child)
-		if (size_of(l, child, bytes, e) < 0)
-			return -1;
+	json_array_foreach(json_object_get(manifest, "layers"), i, child) *bytes +=
+		(uint64_t)oci_descriptor_size(child);
+	json_array_foreach(json_object_get(manifest, "manifests"), i,
+		child) if (size_of(l, child, bytes, e) < 0) return -1;
 	return 0;
 }
 
@@ -65,7 +64,8 @@ static int platforms_of(
 	index = oci_blob_json(l, entry, e);
 	if (!index)
 		return -1;
-	json_array_foreach(json_object_get(index, "manifests"), i, child) {
+	json_array_foreach(json_object_get(index, "manifests"), i, child)
+	{
 		_free_ char *name = oci_platform_name(child);
 
 		buf_addf(text, "%s%s", i ? "," : "", name);
@@ -81,7 +81,8 @@ static int run_ls(const struct request *r, struct err *e)
 
 	if (!index)
 		return -1;
-	json_array_foreach(json_object_get(index, "manifests"), i, entry) {
+	json_array_foreach(json_object_get(index, "manifests"), i, entry)
+	{
 		_free_ char *name = str_printable(oci_index_name_of(entry));
 		_buf_ struct buf platforms = {0};
 		uint64_t bytes = 0;
@@ -128,9 +129,8 @@ static int describe_all(
 	index = oci_blob_json(l, entry, e);
 	if (!index)
 		return -1;
-	json_array_foreach(json_object_get(index, "manifests"), i, child)
-		if (describe_all(l, child, platforms, e) < 0)
-			return -1;
+	json_array_foreach(json_object_get(index, "manifests"), i,
+		child) if (describe_all(l, child, platforms, e) < 0) return -1;
 	return 0;
 }
 
@@ -153,7 +153,8 @@ static int run_inspect(const struct request *r, struct err *e)
 static void print_garbage(const struct request *r, const struct oci_census *census)
 {
 	if (census->garbage)
-		printf("%s: nothing reaches %zu of its blobs (%s): 'kiln image gc' removes "
+		printf("%s: nothing reaches %zu of its blobs (%s): 'kiln image gc' "
+		       "removes "
 		       "them\n",
 			r->l->path, census->garbage, str_bytes(census->garbage_bytes));
 }
@@ -165,7 +166,7 @@ static int run_verify(const struct request *r, struct err *e)
 
 	if (oci_verify(r->l, &faults, &census, e) < 0)
 		return -1;
-	STR_VEC_FOREACH(text, &faults) {
+	STR_VEC_FOREACH (text, &faults) {
 		_free_ char *shown = str_printable(text);
 
 		printf("%s\n", shown);
@@ -173,7 +174,8 @@ static int run_verify(const struct request *r, struct err *e)
 	print_garbage(r, &census);
 	if (faults.len)
 		return err_set(e, ERR_STORE,
-			"%s: the layout is damaged, %zu fault%s above: 'kiln image rm' what is "
+			"%s: the layout is damaged, %zu fault%s above: 'kiln image rm' "
+			"what is "
 			"named there, then build or copy it anew",
 			r->l->path, faults.len, faults.len == 1 ? "" : "s");
 	printf("%s: %zu image%s, %zu blobs, %s: sound\n", r->l->path, census.images,
@@ -226,8 +228,8 @@ static const struct verb verbs[] = {
 	{"ls", "", 0, 0, false, true, run_ls},
 	{"inspect", " IMAGE", 1, 1, false, false, run_inspect},
 	{"verify", "", 0, 0, false, true, run_verify},
-	{"export", " [--format oci-archive|docker-archive] [--arch ARCH] IMAGE FILE", 2, 2,
-		false, false, run_export},
+	{"export", " [--format oci-archive|docker-archive] [--arch ARCH] IMAGE FILE", 2,
+		2, false, false, run_export},
 	{"rm", " IMAGE...", 1, 1000000, true, false, run_rm},
 	{"gc", "", 0, 0, true, true, run_gc},
 };
@@ -237,7 +239,8 @@ static int usage(struct err *e)
 	_buf_ struct buf text = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		buf_addf(&text, "%s%s%s", i ? " | " : "", verbs[i].name, verbs[i].operands);
+		buf_addf(&text, "%s%s%s", i ? " | " : "", verbs[i].name,
+			verbs[i].operands);
 	return err_set(e, ERR_USAGE, "usage: kiln image [-o LAYOUT] %s", text.data);
 }
 
@@ -249,13 +252,17 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-int cmd_image(const struct options *global, int argc, char **argv, int *status, struct err *e)
+int cmd_image(
+	const struct options *global, int argc, char **argv, int *status, struct err *e);
+int cmd_image(
+	const struct options *global, int argc, char **argv, int *status, struct err *e)
 {
 	_layout_ struct oci_layout l = OCI_LAYOUT_CLOSED;
 	const char *layout = NULL;
 	struct request r = {.l = &l};
 	const struct option_row rows[] = {
-		{"-o", "LAYOUT", "the layout (default: " DEFAULT_LAYOUT ")", &layout, false},
+		{"-o", "LAYOUT", "the layout (default: " DEFAULT_LAYOUT ")", &layout,
+			false},
 		{"--arch", "ARCH", "one platform of the image", &r.arch, false},
 		{"--format", "FORM", "oci-archive or docker-archive", &r.format, false},
 		{NULL, NULL, NULL, NULL, false},

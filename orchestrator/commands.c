@@ -7,10 +7,13 @@
 		struct err *e)
 
 COMMAND(depmod);
+COMMAND(image);
 
 const struct command commands[] = {
 	{"depmod", "[-aA] [OPTION...] [RELEASE] [MODULE...]",
 		"the indexes of a module directory, as kmod's depmod makes them",
 		cmd_depmod},
+	{"image", "ls|inspect|verify|export|rm|gc [-o LAYOUT] ...",
+		"list, prove and export the images of a layout, and remove them", cmd_image},
 	{.name = NULL},
 };
