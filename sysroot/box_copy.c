@@ -124,6 +124,7 @@ static int copy_overlay(
 	struct merge m = {.lower = lower, .at = at, .merged = -1, .upper = -1};
 	_free_ char *merged = fs_join(scratch, "merged");
 	_free_ char *part = fs_join(scratch, "merged.part");
+	_free_ char *mark = fs_join(scratch, "merged.mark");
 
 	if (fs_is_dir(AT_FDCWD, merged))
 		return 0;
@@ -132,8 +133,9 @@ static int copy_overlay(
 	_close_ int fd = m.merged = fs_open_dir(AT_FDCWD, part, e);
 	if (fd < 0 || merge_layers(&m, e))
 		return err_wrap(e, "copying the layers of %s", at);
-	/* Renaming sets the directory's ctime: the moment after which a file is suspect.
-	 */
+	/* Its ctime is the moment after which a file of the copy may have changed. */
+	if (fs_publish(AT_FDCWD, mark, "", 0, 0644, e))
+		return -1;
 	return rename(part, merged) ? err_sys(e, "%s", merged) : 0;
 }
 
@@ -297,10 +299,11 @@ static int diff_overlay(
 	struct merge m = {.lower = lower, .at = at, .merged = -1, .upper = -1};
 	_free_ char *merged = fs_join(scratch, "merged"),
 		    *upper = fs_join(scratch, "upper");
+	_free_ char *mark = fs_join(scratch, "merged.mark");
 	struct stat st;
 
-	if (stat(merged, &st))
-		return err_sys(e, "%s", merged);
+	if (stat(mark, &st))
+		return err_sys(e, "%s", mark);
 	m.finished = st.st_ctim;
 	if (fs_remove(AT_FDCWD, upper, e) || fs_mkdirs(AT_FDCWD, upper, 0755, e))
 		return -1;

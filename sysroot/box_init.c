@@ -267,11 +267,12 @@ __attribute__((noreturn)) static void be_init(struct box_plan *plan)
  * that has been waited for leaves nothing alive: that is the kernel's promise. */
 __attribute__((noreturn)) static void keep(const struct box_plan *plan, pid_t init)
 {
+	/* First: the pidfd may get one of these numbers. */
+	close_range(0, FD_REPORT - 1, 0);
 	int status, pidfd = (int)syscall(SYS_pidfd_open, init, 0);
 	struct pollfd fds[] = {
 		{.fd = plan->life, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 
-	close_range(0, FD_REPORT - 1, 0);
 	if (pidfd < 0)
 		kill(init, SIGKILL);
 	while (pidfd >= 0 && poll(fds, 2, -1) < 0 && errno == EINTR)

@@ -103,7 +103,7 @@ static int check_at(const char *at, struct err *e)
 {
 	if (at[0] == '/')
 		return 0;
-	return err_set(e, ERR_INTERNAL, "box: '%s' is not an absolute path", at);
+	return err_set(e, ERR_INTERNAL, "'%s' is not an absolute path", at);
 }
 
 /* An overlay's scratch directory is left by earlier boxes: upper stays, so that one box

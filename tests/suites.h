@@ -11,6 +11,9 @@
 	X(suite_compress)                                                                \
 	X(suite_tar)                                                                     \
 	X(suite_json)                                                                    \
+	X(suite_box)                                                                     \
+	X(suite_box_probes)                                                              \
+	X(suite_box_copy)                                                                \
 	X(suite_patch)                                                                   \
 	X(suite_buildlog)                                                                \
 	X(suite_devkit)                                                                  \

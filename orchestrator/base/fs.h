@@ -42,9 +42,10 @@ int fs_commit(int dirfd, const char *from, const char *to, struct err *e);
 int fs_copy_file(int from_dir, const char *from, int to_dir, const char *to, mode_t mode,
 	struct err *e);
 /* Copies a tree of directories, regular files and symlinks (as links); anything else
- * (FIFO, device, socket) is ERR_INPUT naming it. Never follows a link below `from`,
- * so a build may have written the tree. File modes are reduced to 0755 or 0644,
- * mtimes are not kept. keep (may be NULL) decides by path relative to `from`. */
+ * (FIFO, device, socket) is ERR_INPUT naming it. Never follows a link, neither `from`
+ * itself nor below it, so a build may have written the tree. File modes are reduced to
+ * 0755 or 0644, mtimes are not kept. keep (may be NULL) decides by path relative to
+ * `from`. */
 typedef bool fs_keep_fn(const char *path, const struct stat *st, void *arg);
 int fs_copy_tree(int from_dir, const char *from, int to_dir, const char *to,
 	fs_keep_fn *keep, void *arg, struct err *e);

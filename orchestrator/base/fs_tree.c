@@ -154,13 +154,21 @@ int fs_copy_tree(int from_dir, const char *from, int to_dir, const char *to,
 	fs_keep_fn *keep, void *arg, struct err *e)
 {
 	struct copy c = {.to = -1, .keep = keep, .arg = arg};
+	/* The top too may be a build's: a link there would lead the copy astray. */
+	_close_ int source = openat(
+		from_dir, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_close_ int top = -1;
 
+	if (source < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return err_set(e, ERR_INPUT,
+			"%s is a link or file where a directory is expected", from);
+	if (source < 0)
+		return err_sys(e, "can't open the directory %s", from);
 	if (fs_mkdirs(to_dir, to, 0755, e) < 0)
 		return -1;
 	top = fs_open_dir(to_dir, to, e);
 	if (top < 0)
 		return -1;
 	c.to = top;
-	return fs_walk(from_dir, from, copy_entry, &c, e);
+	return fs_walk(source, ".", copy_entry, &c, e);
 }
