@@ -8,6 +8,7 @@
 
 COMMAND(depmod);
 COMMAND(image);
+COMMAND(sysroot);
 
 const struct command commands[] = {
 	{"depmod", "[-aA] [OPTION...] [RELEASE] [MODULE...]",
@@ -15,5 +16,8 @@ const struct command commands[] = {
 		cmd_depmod},
 	{"image", "ls|inspect|verify|export|rm|gc [-o LAYOUT] ...",
 		"list, prove and export the images of a layout, and remove them", cmd_image},
+	{"sysroot", "lock|fetch|make NAME [DIR]",
+		"root directories with compilers: lock today's packages, fetch, make",
+		cmd_sysroot},
 	{.name = NULL},
 };

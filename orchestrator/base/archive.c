@@ -323,3 +323,24 @@ int archive_unpack_deb(int fd, const char *name, int dirfd,
 	archive_stream_free(stream);
 	return r;
 }
+
+int archive_expand(int fd, const char *name, size_t limit, struct buf *out, struct err *e)
+{
+	struct archive_stream *stream = archive_stream_new(fd);
+	struct archive_policy policy = {.max_bytes = limit};
+	const void *data;
+	ssize_t n = 0;
+	int r;
+
+	fill_defaults(&policy);
+	policy.max_entries = 0;
+	r = archive_stream_open(stream, &policy, e);
+	while (r == 0 && (n = archive_stream_read(stream, &data)) > 0)
+		buf_add(out, data, (size_t)n);
+	if (n < 0)
+		archive_stream_failed(stream, e);
+	if (r || n < 0 || archive_stream_drain(stream, UINT64_MAX, e))
+		r = err_wrap(e, "%s", name);
+	archive_stream_free(stream);
+	return r;
+}

@@ -6,20 +6,21 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include "orchestrator/base/err.h"
+#include "orchestrator/base/str.h"
 
 /* What an archive may hold; 0 means the default of archive.c. */
 struct archive_policy {
 	uint64_t max_entries, max_bytes, max_file_bytes;
 	unsigned max_ratio; /* unpacked : packed, for the whole */
 	unsigned strip;	    /* leading path components to drop (--strip-components) */
-	bool root;	    /* the target is a root directory: symlinks may point anywhere
-			     * (a chroot contains them), and entries may pass through them,
-			     * resolved inside the target */
-	bool no_links;	    /* no symlinks or hard links at all */
-	bool overwrite;	    /* a later entry may replace an earlier one (packages) */
-	bool keep_times;    /* mtimes of the archive, else the time of unpacking */
-	bool skip_special;  /* devices, FIFOs and sockets are left out, not refused */
-	bool allow_empty;   /* an archive without entries is fine */
+	/* The target is a root directory: symlinks may point anywhere (a chroot contains
+	 * them), and entries may pass through them, resolved inside the target. */
+	bool root;
+	bool no_links;	   /* no symlinks or hard links at all */
+	bool overwrite;	   /* a later entry may replace an earlier one (packages) */
+	bool keep_times;   /* mtimes of the archive, else the time of unpacking */
+	bool skip_special; /* devices, FIFOs and sockets are left out, not refused */
+	bool allow_empty;  /* an archive without entries is fine */
 	/* Decides on each entry before it is written, after the policy: 1 take, 0 skip,
 	 * -1 with e set refuses. path is clean and relative. May be NULL. It may remove
 	 * what stands at path, or below, when it skips. */
@@ -40,5 +41,9 @@ int archive_unpack(int fd, const char *name, int dirfd,
 /* The same for a .deb: its data.tar.* goes to dirfd. */
 int archive_unpack_deb(int fd, const char *name, int dirfd,
 	const struct archive_policy *policy, struct err *e);
+/* Unpacks a compressed file that is no archive (one layer of it, as above, or none) into
+ * out (appended); more than limit bytes is ERR_INPUT. */
+int archive_expand(
+	int fd, const char *name, size_t limit, struct buf *out, struct err *e);
 
 #endif
