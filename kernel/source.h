@@ -10,19 +10,29 @@
 
 enum source_require { REQUIRE_BOTH, REQUIRE_SUMS, REQUIRE_TARBALL };
 
+/* kernel.org: the directory that holds v6.x/ and projects/rt/; a mirror's base URL names
+ * the same directory of the mirror. */
+#define SOURCE_KERNEL_ORG "https://www.kernel.org/pub/linux/kernel"
+
 /* What is wanted: every field is in the key of the source step. */
 struct source_spec {
 	const char *version; /* "6.1.176" */
 	const char *rt;	     /* "6.1.176-rt64", or NULL */
 	const char *pin;     /* sha256 of the .tar.xz, or NULL */
-	const char *
-		url; /* KERNEL_SOURCE: a URL or a local path; NULL: kernel.org's layout */
+	/* KERNEL_SOURCE: a URL (with a pin), the path of a tree, or of a tarball; NULL:
+	 * kernel.org's layout */
+	const char *url;
 	enum source_require require;
-	const char *
-		keys; /* directory with sums.asc and developers.asc, or a keys.asc file */
+	/* Directory with sums.asc and developers.asc, or a keys.asc file: then the
+	 * autosigner's fingerprint decides who is who. */
+	const char *keys;
+	/* The distribution's own tree counts as well, proved by apt instead of by the
+	 * keys: true where the user named the mirror "apt:". It is another tree, so it is
+	 * in the key; without it the mirror "apt:" is passed over. */
+	bool apt;
 };
 
-/* How to get it: in no key. */
+/* How to get it: in no key. Mirrors are tried in order; an empty list is kernel.org. */
 struct source_env {
 	const char *cache;	    /* directory of partial downloads */
 	const char *const *mirrors; /* base URLs, "apt:", "file:///..."; NULL-ended */
@@ -38,6 +48,7 @@ struct source_info {
 	char *proof;  /* one line: which signatures and sums were checked */
 	int64_t date; /* seconds: newest mtime in the tarball; 0 before unpacking */
 };
+#define _source_info_ __attribute__((cleanup(source_info_free)))
 void source_info_free(struct source_info *info);
 /* Reads <dir>/source.json back, as source_fetch and source_unpack write it. */
 int source_info_read(const char *dir, struct source_info *info, struct err *e);
@@ -46,6 +57,12 @@ int source_info_read(const char *dir, struct source_info *info, struct err *e);
  * caller frees *version. Looks into the cache first when offline. */
 int source_latest(const char *series, const struct source_spec *spec,
 	const struct source_env *env, char **version, struct err *e);
+/* Says what can't work before anything is fetched: an RT version of another kernel, a URL
+ * without a pin, a name that is no version. ERR_USAGE. No network. */
+int source_check(const struct source_spec *spec, struct err *e);
+/* Which inputs a fetch would need the network for: one printable line each. */
+int source_missing(const struct source_spec *spec, const struct source_env *env,
+	struct str_vec *missing, struct err *e);
 /* Brings linux.tar.xz (and patches.tar.xz, .sign files) into out, proved, and writes
  * out/source.json. */
 int source_fetch(const struct source_spec *spec, const struct source_env *env, int out,
