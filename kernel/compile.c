@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "kernel/buildlog.h"
 #include "kernel/check.h"
 #include "kernel/devkit.h"
 #include "kernel/kbuild.h"
 #include "kernel/kmake.h"
+#include "kernel/module_sign.h"
 #include "orchestrator/base/fs.h"
-#include "orchestrator/base/log.h"
 #include "orchestrator/base/mem.h"
 #include "orchestrator/base/str.h"
 
@@ -23,6 +22,7 @@ struct compile {
 	const struct compile_request *request;
 	struct str_vec source; /* k.source */
 	struct buf config;
+	const char *key; /* the module key, where the configuration signs */
 	char *release;
 	int out;
 };
@@ -38,12 +38,20 @@ static bool config_has(const struct compile *c, const char *line)
 	return false;
 }
 
-/* The configuration with one string symbol set to value; kconfig takes the last line. */
+/* The configuration with one string symbol set to value, and no older line of it. */
 static void config_set(struct compile *c, const char *symbol, const char *value)
 {
-	if (c->config.len && c->config.data[c->config.len - 1] != '\n')
-		buf_addc(&c->config, '\n');
-	buf_addf(&c->config, "%s=\"%s\"\n", symbol, value);
+	_free_ char *old = xasprintf("%s=", symbol);
+	_buf_ struct buf text = {0};
+	char *pos = c->config.data, *line;
+
+	while (pos && (line = str_next_line(&pos)))
+		if (!str_starts(line, old))
+			buf_addf(&text, "%s\n", line);
+	buf_addf(&text, "%s=\"%s\"\n", symbol, value);
+	buf_free(&c->config);
+	c->config = text;
+	text = (struct buf){0};
 }
 
 /* A generated key would make every build different, and nobody could sign for it later.
@@ -57,6 +65,7 @@ static int check_signing(struct compile *c, struct err *e)
 			"%s: CONFIG_MODULE_SIG=y needs a signing key; give one with "
 			"--module-key FILE, or unset the symbol",
 			c->request->config);
+	c->key = c->request->module_key;
 	config_set(c, "CONFIG_MODULE_SIG_KEY", KEY_INSIDE);
 	return 0;
 }
@@ -80,9 +89,9 @@ static int place_config(struct compile *c, struct err *e)
 static int run_make(struct compile *c, struct err *e)
 {
 	const char *const args[] = {"KCFLAGS=-fno-pie", "all", NULL};
-	const struct box_bind key[] = {{c->request->module_key, KEY_INSIDE, false}, {0}};
+	const struct box_bind key[] = {{c->key, KEY_INSIDE, false}, {0}};
 
-	return kmake(&c->k, "compile", args, c->request->module_key ? key : NULL, e);
+	return kmake(&c->k, "compile", args, c->key ? key : NULL, e);
 }
 
 static int read_release(struct compile *c, struct err *e)
@@ -117,8 +126,8 @@ static int run_install(struct compile *c, const char *install, struct err *e)
 		"DEPMOD=true",
 		"headers_install",
 	};
-	const struct box_bind binds[] = {{install, "/install", true},
-		{c->request->module_key, KEY_INSIDE, false}, {0}};
+	const struct box_bind binds[] = {
+		{install, "/install", true}, {c->key, KEY_INSIDE, false}, {0}};
 	const struct box_bind plain[] = {{install, "/install", true}, {0}};
 	size_t n = 5;
 
@@ -128,7 +137,7 @@ static int run_install(struct compile *c, const char *install, struct err *e)
 		args[n++] = "modules_install";
 	if (c->k.arch->dtbs)
 		args[n++] = "dtbs_install";
-	return kmake(&c->k, "install", args, c->request->module_key ? binds : plain, e);
+	return kmake(&c->k, "install", args, c->key ? binds : plain, e);
 }
 
 /* What the installs left is copied from outside, with every box dead: fs_copy_tree
@@ -225,7 +234,6 @@ static int compile(struct compile *c, struct err *e)
 {
 	_free_ char *install = fs_join(c->k.scratch, "install");
 	_free_ char *vmlinux = kmake_made(&c->k, "vmlinux");
-	int64_t from = buildlog_here(c->k.log);
 
 	if (place_config(c, e) || run_make(c, e) || read_release(c, e) ||
 		run_install(c, install, e) || take_installed(c, install, e) ||
@@ -233,8 +241,9 @@ static int compile(struct compile *c, struct err *e)
 		check_kernel(vmlinux, c->k.arch, e) ||
 		check_modules(c->out, c->release, c->k.arch, e))
 		return -1;
-	(void)from;
-	return 0;
+	if (!config_has(c, "CONFIG_MODULE_SIG_ALL=y"))
+		return 0;
+	return module_sign_check(c->out, vmlinux, e);
 }
 
 int kbuild_compile(const struct kbuild *k, const struct compile_request *request, int out,

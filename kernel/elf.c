@@ -118,3 +118,71 @@ int elf_read(int dirfd, const char *path, const char *shown, struct elf_facts *f
 		read_section(elf, scn, names, facts);
 	return 0;
 }
+
+static bool find_symbol(Elf *elf, const char *name, GElf_Sym *symbol)
+{
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr header;
+		Elf_Data *data;
+
+		if (!gelf_getshdr(scn, &header) || header.sh_type != SHT_SYMTAB ||
+			!header.sh_entsize || !(data = elf_getdata(scn, NULL)))
+			continue;
+		for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
+			const char *found;
+
+			if (!gelf_getsym(data, (int)i, symbol))
+				break;
+			found = elf_strptr(elf, header.sh_link, symbol->st_name);
+			if (found && strcmp(found, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The bytes at a symbol's address, up to the end of its section. */
+static const char *symbol_bytes(Elf *elf, const char *name, size_t *available)
+{
+	GElf_Shdr header;
+	GElf_Sym symbol;
+	Elf_Data *data;
+	Elf_Scn *scn;
+	uint64_t at;
+
+	if (!find_symbol(elf, name, &symbol))
+		return NULL;
+	scn = elf_getscn(elf, symbol.st_shndx);
+	if (!scn || !gelf_getshdr(scn, &header) || !(data = elf_getdata(scn, NULL)))
+		return NULL;
+	at = symbol.st_value - header.sh_addr;
+	if (!data->d_buf || at >= data->d_size)
+		return NULL;
+	*available = data->d_size - at;
+	return (const char *)data->d_buf + at;
+}
+
+int elf_read_symbol(const char *path, const char *name, const char *size_name, size_t len,
+	struct buf *out, struct err *e)
+{
+	_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_elf_ Elf *elf = NULL;
+	const char *bytes, *size;
+	size_t available = 0, have = 0;
+	uint64_t wanted = len;
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	size = elf && !len ? symbol_bytes(elf, size_name, &have) : NULL;
+	if (size && have >= sizeof(wanted))
+		memcpy(&wanted, size, sizeof(wanted));
+	bytes = elf ? symbol_bytes(elf, name, &available) : NULL;
+	if (!bytes || !wanted || wanted > available)
+		return err_set(e, ERR_BUILD, "%s: has no symbol %s", path, name);
+	buf_add(out, bytes, wanted);
+	return 0;
+}

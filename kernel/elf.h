@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "orchestrator/base/err.h"
+#include "orchestrator/base/str.h"
 
 struct elf_facts {
 	int machine;	    /* EM_* */
@@ -17,6 +18,10 @@ struct elf_facts {
  * ERR_BUILD on what is no ELF. */
 int elf_read(int dirfd, const char *path, const char *shown, struct elf_facts *facts,
 	struct err *e);
+/* Appends len bytes at a symbol of an executable to out; len 0: as many as the unsigned
+ * number at the symbol size_name says. ERR_BUILD where a symbol is missing. */
+int elf_read_symbol(const char *path, const char *name, const char *size_name, size_t len,
+	struct buf *out, struct err *e);
 /* Name of a machine for people: "x86-64", "AArch64", "machine 40"; static buffer. */
 const char *elf_machine_name(int machine);
 

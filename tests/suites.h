@@ -17,6 +17,7 @@
 	X(suite_patch)                                                                   \
 	X(suite_buildlog)                                                                \
 	X(suite_devkit)                                                                  \
-	X(suite_compile)
+	X(suite_compile)                                                                 \
+	X(suite_module_sign)
 
 #endif
