@@ -5,14 +5,15 @@
 #include "kernel/kbuild.h"
 
 struct config_run {
-	const char *text;	  /* the configuration to start from */
-	bool as_default;	  /* text replaces the in-tree defconfig, else it is .config */
+	const char *text; /* the configuration to start from */
+	bool as_default;  /* text replaces the in-tree defconfig, else it is .config */
 	const char *const *goals; /* make's, NULL-ended: "defconfig", "oldconfig" */
-	bool tty;		  /* menuconfig: stdin, stdout and stderr are the caller's */
+	bool tty;		  /* menuconfig: on the caller's terminal */
 };
 
-/* Runs make with the goals and leaves the configuration in out/name. No program in the
- * box ever waits for stdin, unless tty. A failing make is ERR_BUILD. */
+/* Runs make with the goals and leaves the configuration in out/name: 1, or 0 when make
+ * left the one it was given as it was. No program in the box ever waits for stdin,
+ * unless tty. A failing make is ERR_BUILD. */
 int config_run(const struct kbuild *k, const struct config_run *run, int out,
 	const char *name, struct err *e);
 

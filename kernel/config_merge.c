@@ -8,16 +8,29 @@
 
 /* One line as it goes into the merged text: exactly one for each that came, so that line
  * numbers keep their meaning. */
-static void add_line(struct buf *out, const char *line, const char *suffix, bool unset_oops)
+static void add_line(
+	struct buf *out, const char *line, const char *suffix, bool unset_oops)
 {
 	if (unset_oops && str_eq(line, OOPS_SET))
 		buf_adds(out, OOPS_NOT_SET);
 	else if (str_starts(line, LOCALVERSION) && str_ends(line, "\"") &&
-		strlen(line) > strlen(LOCALVERSION))
+		 strlen(line) > strlen(LOCALVERSION))
 		buf_addf(out, "%.*s%s\"", (int)strlen(line) - 1, line, suffix);
 	else
 		buf_adds(out, line);
 	buf_addc(out, '\n');
+}
+
+/* "6.1.x/config-x86_64": says enough to a person, and is the same wherever the workspace
+ * lies, as a result must be. */
+static const char *label_of(const char *path)
+{
+	const char *label = path + strlen(path);
+
+	for (unsigned slashes = 0; label > path; label--)
+		if (label[-1] == '/' && ++slashes == 2)
+			break;
+	return label;
 }
 
 static int merge_file(const char *path, const char *suffix, bool unset_oops,
@@ -28,30 +41,34 @@ static int merge_file(const char *path, const char *suffix, bool unset_oops,
 	if (!fs_exists(AT_FDCWD, path))
 		return err_set(e, ERR_USAGE,
 			"there is no %s; the kernel's own default is never used instead: "
-			"add the file, or build another architecture", path);
+			"add the file, or build another architecture",
+			path);
 	if (fs_read(AT_FDCWD, path, CONFIG_FILE_LIMIT, &raw, e) < 0)
 		return -1;
 	if (strlen(buf_str(&raw)) != raw.len)
-		return err_set(e, ERR_USAGE, "%s holds NUL bytes: it is not a config file", path);
+		return err_set(e, ERR_USAGE,
+			"%s holds NUL bytes: it is not a config file", path);
 	char *pos = raw.data, *line;
 	while (raw.len && (line = str_next_line(&pos)))
 		add_line(&edited, line, suffix, unset_oops);
 	buf_add(text, edited.data, edited.len);
-	return config_parse(asked, buf_str(&edited), path, e);
+	return config_parse(asked, buf_str(&edited), label_of(path), e);
 }
 
 int config_merge(const struct config_request *request, struct buf *text,
 	struct config_set *asked, struct err *e)
 {
-	const char *suffix = request->localversion_suffix ? request->localversion_suffix : "";
+	const char *suffix =
+		request->localversion_suffix ? request->localversion_suffix : "";
 
 	if (!request->files[0])
 		return err_set(e, ERR_USAGE, "no config file was given for this target");
 	for (const char *const *file = request->files; *file; file++)
-		if (merge_file(*file, suffix, request->debug && file[1], text, asked, e) < 0)
+		if (merge_file(*file, suffix, request->debug && file[1], text, asked, e) <
+			0)
 			return -1;
-	/* Two flavors of one version must not share a release: their modules would land in
-	 * the same directory. */
+	/* Two flavors of one version must not share a release: their modules would land
+	 * in the same directory. */
 	if (*suffix && !config_find(asked, "LOCALVERSION")) {
 		_free_ char *value = xasprintf("\"%s\"", suffix);
 

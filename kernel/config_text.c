@@ -138,8 +138,8 @@ static bool is_value(const char *s)
 }
 
 /* "# CONFIG_X is not set": 1 and the symbol is put; else 0: a comment as any other. */
-static bool parse_not_set(struct config_set *set, const char *line, const char *file,
-	unsigned number)
+static bool parse_not_set(
+	struct config_set *set, const char *line, const char *file, unsigned number)
 {
 	if (!str_starts(line, "# " PREFIX))
 		return false;
@@ -152,8 +152,8 @@ static bool parse_not_set(struct config_set *set, const char *line, const char *
 	return true;
 }
 
-static int parse_line(struct config_set *set, char *line, const char *file, unsigned number,
-	struct err *e)
+static int parse_line(struct config_set *set, char *line, const char *file,
+	unsigned number, struct err *e)
 {
 	line = str_trim(line);
 	if (!*line || parse_not_set(set, line, file, number) || *line == '#')
@@ -164,17 +164,20 @@ static int parse_line(struct config_set *set, char *line, const char *file, unsi
 	if (!len || *equals != '=')
 		return err_set(e, ERR_USAGE,
 			"%s:%u: '%.120s' is not an assignment; write CONFIG_NAME=value "
-			"or '# CONFIG_NAME is not set'", file, number, shown);
+			"or '# CONFIG_NAME is not set'",
+			file, number, shown);
 	if (!is_value(equals + 1))
 		return err_set(e, ERR_USAGE,
 			"%s:%u: '%.120s': the value must be y, m, n, a number or a "
-			"\"quoted string\"", file, number, shown);
+			"\"quoted string\"",
+			file, number, shown);
 	*equals = '\0';
 	config_put(set, line + strlen(PREFIX), equals + 1, file, number);
 	return 0;
 }
 
-int config_parse(struct config_set *set, const char *text, const char *file, struct err *e)
+int config_parse(
+	struct config_set *set, const char *text, const char *file, struct err *e)
 {
 	_free_ char *copy = xstrdup(text);
 	const char *label = arena_strdup(&set->arena, file);
@@ -186,13 +189,15 @@ int config_parse(struct config_set *set, const char *text, const char *file, str
 	return 0;
 }
 
-int config_read(struct config_set *set, const char *path, const char *label, struct err *e)
+int config_read(
+	struct config_set *set, const char *path, const char *label, struct err *e)
 {
 	_buf_ struct buf text = {0};
 
 	if (fs_read(AT_FDCWD, path, CONFIG_FILE_LIMIT, &text, e) < 0)
 		return -1;
 	if (strlen(buf_str(&text)) != text.len)
-		return err_set(e, ERR_USAGE, "%s holds NUL bytes: it is not a config file", path);
+		return err_set(e, ERR_USAGE,
+			"%s holds NUL bytes: it is not a config file", path);
 	return config_parse(set, buf_str(&text), label ? label : path, e);
 }

@@ -34,7 +34,8 @@ void config_set_free(struct config_set *set);
 
 /* Adds text's assignments behind those already there; a later one wins. A line that is
  * neither an assignment nor a comment is ERR_USAGE with file and line. */
-int config_parse(struct config_set *set, const char *text, const char *file, struct err *e);
+int config_parse(
+	struct config_set *set, const char *text, const char *file, struct err *e);
 /* Reads a file; label names it in errors and entries (NULL: its path). */
 int config_read(
 	struct config_set *set, const char *path, const char *label, struct err *e);

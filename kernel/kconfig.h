@@ -16,8 +16,20 @@
 
 enum kc_type { KC_NONE, KC_BOOL, KC_TRISTATE, KC_STRING, KC_INT, KC_HEX };
 
-enum kc_op { KC_SYMBOL, KC_CONST, KC_MACRO, KC_NOT, KC_AND, KC_OR, KC_EQ, KC_NE, KC_LT,
-	KC_LE, KC_GT, KC_GE };
+enum kc_op {
+	KC_SYMBOL,
+	KC_CONST,
+	KC_MACRO,
+	KC_NOT,
+	KC_AND,
+	KC_OR,
+	KC_EQ,
+	KC_NE,
+	KC_LT,
+	KC_LE,
+	KC_GT,
+	KC_GE
+};
 
 struct kc_symbol;
 struct kc_expr {
@@ -28,7 +40,8 @@ struct kc_expr {
 };
 
 /* One thing that is said about a symbol. when holds the condition behind "if" and all
- * that the place in the tree requires (depends on, enclosing menus and ifs); NULL: always. */
+ * that the place in the tree requires (depends on, enclosing menus and ifs); NULL:
+ * always. */
 enum kc_prop_kind { KC_PROMPT, KC_DEFAULT, KC_SELECT, KC_IMPLY, KC_RANGE };
 struct kc_prop {
 	enum kc_prop_kind kind;
@@ -63,6 +76,7 @@ struct kc_symbol {
 	struct kc_select *selected_by;
 	const struct kc_expr *depends; /* any definition's conditions; NULL: none */
 	struct kc_choice *choice;
+	unsigned char toolchain; /* memo of kc_toolchain_decides */
 };
 
 /* Everything lives in the arena until kconfig_free. */
@@ -105,6 +119,10 @@ const char *kc_operand(
 	const struct kc_expr *expr, const struct config_set *values, struct buf *scratch);
 /* Whether expr itself holds something that only a compiler can answer. */
 bool kc_asks_compiler(const struct kc_expr *expr);
+/* Whether the tree computes the symbol, and a compiler's answer is part of it: directly,
+ * or through other symbols that nobody can set. */
+bool kc_toolchain_decides(struct kc_symbol *symbol);
+bool kc_has_prompt(const struct kc_symbol *symbol);
 /* Appends the expression as Kconfig writes it. */
 void kc_print(const struct kc_expr *expr, struct buf *out);
 

@@ -32,7 +32,8 @@ const char *kc_operand(
 	 * empty where it is no y/m/n symbol. */
 	if (!expr->symbol->defined)
 		return expr->symbol->name;
-	return expr->symbol->type == KC_BOOL || expr->symbol->type == KC_TRISTATE ? "n" : "";
+	return expr->symbol->type == KC_BOOL || expr->symbol->type == KC_TRISTATE ? "n"
+										  : "";
 }
 
 static bool to_number(const char *s, long long *out)
@@ -47,7 +48,8 @@ static bool to_number(const char *s, long long *out)
 static bool compare(enum kc_op op, const char *a, const char *b)
 {
 	long long x, y;
-	int order = to_number(a, &x) && to_number(b, &y) ? (x > y) - (x < y) : strcmp(a, b);
+	int order =
+		to_number(a, &x) && to_number(b, &y) ? (x > y) - (x < y) : strcmp(a, b);
 
 	switch (op) {
 	case KC_EQ:
@@ -65,14 +67,17 @@ static bool compare(enum kc_op op, const char *a, const char *b)
 	}
 }
 
-static enum kc_tri eval_compare(const struct kc_expr *expr, const struct config_set *values)
+static enum kc_tri eval_compare(
+	const struct kc_expr *expr, const struct config_set *values)
 {
 	_buf_ struct buf left = {0}, right = {0};
 
 	if (kc_asks_compiler(expr))
 		return KC_UNKNOWN;
 	return compare(expr->op, kc_operand(expr->left, values, &left),
-		       kc_operand(expr->right, values, &right)) ? KC_Y : KC_N;
+		       kc_operand(expr->right, values, &right))
+		       ? KC_Y
+		       : KC_N;
 }
 
 static enum kc_tri eval_const(const char *text, const struct config_set *values)
@@ -118,10 +123,55 @@ enum kc_tri kc_eval(const struct kc_expr *expr, const struct config_set *values)
 		left = kc_eval(expr->left, values);
 		return left == KC_UNKNOWN ? left : KC_Y - left;
 	case KC_AND:
-		return eval_and(kc_eval(expr->left, values), kc_eval(expr->right, values));
+		return eval_and(
+			kc_eval(expr->left, values), kc_eval(expr->right, values));
 	case KC_OR:
 		return eval_or(kc_eval(expr->left, values), kc_eval(expr->right, values));
 	default:
 		return eval_compare(expr, values);
 	}
+}
+
+bool kc_has_prompt(const struct kc_symbol *symbol)
+{
+	for (const struct kc_prop *p = symbol->props; p; p = p->next)
+		if (p->kind == KC_PROMPT)
+			return true;
+	return false;
+}
+
+enum { MEMO_UNKNOWN, MEMO_NO, MEMO_YES, MEMO_ASKING };
+
+static bool toolchain_in(const struct kc_expr *expr)
+{
+	if (!expr)
+		return false;
+	if (expr->op == KC_SYMBOL)
+		return kc_toolchain_decides(expr->symbol);
+	return expr->op == KC_MACRO || toolchain_in(expr->left) ||
+	       toolchain_in(expr->right);
+}
+
+static bool computed_by_toolchain(const struct kc_symbol *symbol)
+{
+	if (kc_has_prompt(symbol))
+		return false;
+	for (const struct kc_prop *p = symbol->props; p; p = p->next)
+		if (p->kind == KC_DEFAULT &&
+			(toolchain_in(p->value) || toolchain_in(p->when)))
+			return true;
+	for (const struct kc_select *s = symbol->selected_by; s; s = s->next)
+		if (toolchain_in(s->when))
+			return true;
+	return toolchain_in(symbol->depends);
+}
+
+bool kc_toolchain_decides(struct kc_symbol *symbol)
+{
+	if (symbol->toolchain == MEMO_UNKNOWN) {
+		symbol->toolchain =
+			MEMO_ASKING; /* symbols may refer to each other in circles */
+		symbol->toolchain = computed_by_toolchain(symbol) ? MEMO_YES : MEMO_NO;
+	}
+	return symbol->toolchain == MEMO_YES;
 }

@@ -44,7 +44,8 @@ const struct kc_expr *kc_symbol_expr(struct kconfig *kc, struct kc_symbol *symbo
 
 bool kc_token_is(const struct kc_token *t, const char *text)
 {
-	return (t->kind == KC_TOKEN_WORD || t->kind == KC_TOKEN_OP) && str_eq(t->text, text);
+	return (t->kind == KC_TOKEN_WORD || t->kind == KC_TOKEN_OP) &&
+	       str_eq(t->text, text);
 }
 
 /* Words that are values, not names. */
@@ -115,7 +116,8 @@ static const struct kc_expr *parse_not(
 		if (kc_token_is(*t, comparisons[i].text)) {
 			(*t)++;
 			const struct kc_expr *right = parse_operand(kc, t, e);
-			return right ? expr_two(kc, comparisons[i].op, left, right) : NULL;
+			return right ? expr_two(kc, comparisons[i].op, left, right)
+				     : NULL;
 		}
 	return left;
 }
@@ -157,7 +159,7 @@ bool kc_asks_compiler(const struct kc_expr *expr)
 	if (!expr)
 		return false;
 	return expr->op == KC_MACRO || kc_asks_compiler(expr->left) ||
-		kc_asks_compiler(expr->right);
+	       kc_asks_compiler(expr->right);
 }
 
 static const char *const op_texts[] = {
@@ -174,7 +176,7 @@ static const char *const op_texts[] = {
 static void print_operand(const struct kc_expr *expr, enum kc_op outer, struct buf *out)
 {
 	bool paren = (expr->op == KC_OR && outer != KC_OR) ||
-		(expr->op == KC_AND && outer == KC_NOT);
+		     (expr->op == KC_AND && outer == KC_NOT);
 
 	buf_adds(out, paren ? "(" : "");
 	kc_print(expr, out);

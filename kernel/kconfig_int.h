@@ -4,8 +4,13 @@
 
 #include "kernel/kconfig.h"
 
-enum kc_token_kind { KC_TOKEN_END, KC_TOKEN_WORD, KC_TOKEN_STRING, KC_TOKEN_MACRO,
-	KC_TOKEN_OP };
+enum kc_token_kind {
+	KC_TOKEN_END,
+	KC_TOKEN_WORD,
+	KC_TOKEN_STRING,
+	KC_TOKEN_MACRO,
+	KC_TOKEN_OP
+};
 struct kc_token {
 	enum kc_token_kind kind;
 	const char *text; /* in the arena; a macro as "$(...)" */

@@ -189,7 +189,8 @@ static bool is_macro_line(const char *s)
 	return s[i] == '=' || str_starts(s + i, ":=") || str_starts(s + i, "+=");
 }
 
-static int tokenize(struct kc_reader *r, const char *s, struct kc_line *line, struct err *e)
+static int tokenize(
+	struct kc_reader *r, const char *s, struct kc_line *line, struct err *e)
 {
 	struct kc_token tokens[MAX_TOKENS];
 	size_t count = 0;
@@ -201,8 +202,8 @@ static int tokenize(struct kc_reader *r, const char *s, struct kc_line *line, st
 			break;
 		s += len;
 		if (tokens[count].kind != KC_TOKEN_END && ++count == MAX_TOKENS - 1)
-			return err_set(e, ERR_INPUT, "%s:%u: the line is too long", r->file,
-				line->number);
+			return err_set(e, ERR_INPUT, "%s:%u: the line is too long",
+				r->file, line->number);
 	}
 	tokens[count].kind = KC_TOKEN_END;
 	tokens[count].text = "";

@@ -134,10 +134,10 @@ static int add_depends(struct parser *p, struct err *e)
 	if (condition(p, &when, e) < 0)
 		return -1;
 	if (when) {
-		struct kc_expr *not = arena_alloc(&p->kc->arena, sizeof(*not));
+		struct kc_expr *not = arena_alloc(&p->kc->arena, sizeof(*not ));
 
 		*not = (struct kc_expr){.op = KC_NOT, .left = when};
-		expr = kc_or(p->kc, expr, not);
+		expr = kc_or(p->kc, expr, not );
 	}
 	p->entry.depends = kc_and(p->kc, p->entry.depends, expr);
 	return 0;
@@ -208,7 +208,8 @@ static const struct attribute {
 };
 
 /* Hands one collected attribute to its symbol, under all that its place demands. */
-static void hand_over(struct parser *p, struct kc_prop *prop, const struct kc_expr *depends)
+static void hand_over(
+	struct parser *p, struct kc_prop *prop, const struct kc_expr *depends)
 {
 	struct kc_symbol *symbol = p->entry.symbol;
 
@@ -237,11 +238,11 @@ static void finish_symbol(struct parser *p, const struct kc_expr *depends)
 		next = prop->next;
 		hand_over(p, prop, depends);
 	}
-	/* As kconfig has it: a definition without any condition adds nothing to those that
-	 * have one. */
+	/* As kconfig has it: a definition without any condition adds nothing to those
+	 * that have one. */
 	if (depends)
-		symbol->depends =
-			symbol->depends ? kc_or(p->kc, symbol->depends, depends) : depends;
+		symbol->depends = symbol->depends ? kc_or(p->kc, symbol->depends, depends)
+						  : depends;
 }
 
 /* The attributes of the current statement are complete. */
@@ -250,8 +251,8 @@ static void finish_entry(struct parser *p)
 	struct scope *outer = &p->scopes[p->depth];
 
 	if (p->entry.scope) {
-		/* A menu or choice that was opened: what stands inside inherits; the members
-		 * of a choice are there only where its prompt is. */
+		/* A menu or choice that was opened: what stands inside inherits; the
+		 * members of a choice are there only where its prompt is. */
 		const struct kc_prop *prompt = outer->choice ? p->entry.first : NULL;
 
 		if (prompt && prompt->kind == KC_PROMPT)
@@ -331,8 +332,8 @@ static int stmt_choice(struct parser *p, struct err *e)
 	choice = arena_alloc(&p->kc->arena, sizeof(*choice));
 	choice->file = p->reader->file;
 	choice->line = p->line;
-	p->kc->choices = xrealloc(p->kc->choices,
-		(p->kc->choice_count + 1) * sizeof(*p->kc->choices));
+	p->kc->choices = xrealloc(
+		p->kc->choices, (p->kc->choice_count + 1) * sizeof(*p->kc->choices));
 	p->kc->choices[p->kc->choice_count++] = choice;
 	p->scopes[p->depth].choice = choice;
 	p->entry.scope = &p->scopes[p->depth];
@@ -368,8 +369,8 @@ static int stmt_source(struct parser *p, struct err *e)
 	}
 	if (!relative || !slash)
 		return parse_file(p, path->text, optional, e);
-	char *full = arena_printf(&p->kc->arena, "%.*s%s", (int)(slash + 1 - p->reader->file),
-		p->reader->file, path->text);
+	char *full = arena_printf(&p->kc->arena, "%.*s%s",
+		(int)(slash + 1 - p->reader->file), p->reader->file, path->text);
 	return parse_file(p, full, optional, e);
 }
 
@@ -441,7 +442,8 @@ static int parse_lines(struct parser *p, struct err *e)
 static int parse_file(struct parser *p, const char *path, bool optional, struct err *e)
 {
 	_buf_ struct buf text = {0};
-	struct kc_reader reader = {p->kc, p->vars, arena_strdup(&p->kc->arena, path), NULL, 0};
+	struct kc_reader reader = {
+		p->kc, p->vars, arena_strdup(&p->kc->arena, path), NULL, 0};
 	struct kc_reader *outer = p->reader;
 	size_t depth = p->depth;
 	int found = p->nested_files < MAX_DEPTH ? kc_open(p->layers, path, &text, e) : 0;
@@ -451,7 +453,8 @@ static int parse_file(struct parser *p, const char *path, bool optional, struct 
 	if (!found && optional)
 		return 0;
 	if (!found)
-		return err_set(e, ERR_INPUT, "%s:%u: cannot source %s: it is not in the tree",
+		return err_set(e, ERR_INPUT,
+			"%s:%u: cannot source %s: it is not in the tree",
 			outer ? outer->file : path, p->line, path);
 	reader.pos = buf_str(&text);
 	p->reader = &reader;

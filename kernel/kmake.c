@@ -84,6 +84,18 @@ void kmake_args(const struct kbuild *k, struct str_vec *args)
 		str_vec_addf(args, "-j%u", k->jobs ? k->jobs : 1);
 }
 
+/* A program that draws needs to know the terminal's kind. */
+static void take_terminal(struct str_vec *env)
+{
+	const char *term = getenv("TERM");
+
+	for (size_t i = 0; term && i < env->len; i++)
+		if (str_starts(env->items[i], "TERM=")) {
+			mem_free_ptr(&env->items[i]);
+			env->items[i] = xasprintf("TERM=%s", term);
+		}
+}
+
 static size_t count_binds(const struct box_bind *binds)
 {
 	size_t n = 0;
@@ -116,6 +128,7 @@ int kmake_box(const struct kbuild *k, const struct kmake_run *run, struct proc_e
 		.out = run->out < 0 ? k->log : run->out,
 		.err = run->err < 0 ? k->log : run->err,
 		.jobserver = {-1, -1},
+		.tty = run->tty,
 		.cancel = k->cancel,
 	};
 
@@ -130,6 +143,8 @@ int kmake_box(const struct kbuild *k, const struct kmake_run *run, struct proc_e
 		box.jobserver[1] = k->jobserver[1];
 	}
 	kmake_env(k, &env);
+	if (run->tty)
+		take_terminal(&env);
 	box.envp = (const char *const *)env.items;
 	return box_run(&box, end, e);
 }
