@@ -155,23 +155,24 @@ static int conclude(const struct box_plan *plan, const struct outcome *o,
 		proc_describe(&init));
 }
 
-/* A shell in the box had the terminal's foreground; it comes back to kiln. */
-static void reclaim_terminal(const struct box *b)
+/* A shell in the box had the terminal's foreground; it goes back to who had it before. */
+static void give_back_terminal(const struct box *b, pid_t owner)
 {
 	sigset_t out, before;
 
-	if (!b->tty || b->in < 0)
+	if (!b->tty || b->in < 0 || owner <= 0)
 		return;
 	sigemptyset(&out);
 	sigaddset(&out, SIGTTOU);
 	pthread_sigmask(SIG_BLOCK, &out, &before);
-	tcsetpgrp(b->in, getpgrp());
+	tcsetpgrp(b->in, owner);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int run_once(const struct box *b, bool copy, struct outcome *o,
 	struct proc_end *end, struct err *e)
 {
+	pid_t owner = b->tty ? tcgetpgrp(b->in) : -1;
 	struct box_plan plan = {0};
 	int ret = box_plan_make(&plan, b, copy, e);
 
@@ -179,8 +180,7 @@ static int run_once(const struct box *b, bool copy, struct outcome *o,
 		ret = attempt(&plan, o, e);
 	if (ret == 0)
 		ret = conclude(&plan, o, end, e);
-	if (b->tty)
-		reclaim_terminal(b);
+	give_back_terminal(b, owner);
 	box_plan_free(&plan);
 	return ret;
 }

@@ -22,8 +22,8 @@ struct box_bind {
 };
 
 struct box {
-	const char *root;		    /* sysroot directory: the lower of / */
-	const char *scratch;		    /* host directory: upper and work of / */
+	const char *root;    /* sysroot directory: the lower of /; "/": see BOX.md */
+	const char *scratch; /* host directory: upper and work of / */
 	const struct box_overlay *overlays; /* ended by .at == NULL; may be NULL */
 	const struct box_bind *binds;	    /* ended by .at == NULL; may be NULL */
 	const char *cwd;		    /* inside; NULL: / */

@@ -1,5 +1,6 @@
 /* box_plan.c: the list of mounts and every string that the children need. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -142,6 +143,47 @@ static int add_overlay(struct box_plan *plan, const char *at, const char *const 
 		       : 0;
 }
 
+/* The host's own root can't be an overlay's layer: the scratch directory lies in it. What
+ * programs need of it is bound, read-only, into an empty root; homes, /var, and what else
+ * a host keeps stay out. */
+static const char *const host_parts[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64",
+	"/libx32", "/usr", "/opt", "/etc/alternatives", "/etc/ld.so.cache",
+	"/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/passwd", "/etc/group",
+	"/etc/nsswitch.conf", "/etc/perl", "/etc/python3", "/etc/ssl/openssl.cnf"};
+
+static void add_host_part(struct box_plan *plan, const char *path)
+{
+	struct box_mount m = {.kind = MOUNT_BIND,
+		.at = path,
+		.source = path,
+		.attributes = HARMLESS | MOUNT_ATTR_RDONLY};
+	char target[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+	if (!fs_exists(AT_FDCWD, path))
+		return;
+	if (len >= 0) {
+		target[len] = '\0';
+		m.kind = MOUNT_LINK;
+		m.source = arena_strdup(&plan->arena, target);
+	}
+	m.file = !fs_is_dir(AT_FDCWD, path);
+	add(plan, &m);
+}
+
+static void add_host_root(struct box_plan *plan)
+{
+	static const struct box_mount empty = {.kind = MOUNT_FS,
+		.at = "/",
+		.source = "tmpfs",
+		.option = dev_options,
+		.attributes = HARMLESS};
+
+	add(plan, &empty);
+	for (size_t i = 0; i < ARRAY_LEN(host_parts); i++)
+		add_host_part(plan, host_parts[i]);
+}
+
 static int add_root(struct box_plan *plan, const struct box *b, struct err *e)
 {
 	const char *const lower[] = {b->root, NULL};
@@ -154,7 +196,11 @@ static int add_root(struct box_plan *plan, const struct box *b, struct err *e)
 	plan->mount_point = below(plan, scratch, "root");
 	if (fs_mkdirs(AT_FDCWD, plan->mount_point, 0755, e))
 		return -1;
-	return add_overlay(plan, "/", lower, b->scratch, e);
+	if (str_eq(b->root, "/"))
+		add_host_root(plan);
+	else if (add_overlay(plan, "/", lower, b->scratch, e))
+		return -1;
+	return 0;
 }
 
 static int add_bind(struct box_plan *plan, const struct box_bind *bind, struct err *e)
@@ -172,7 +218,7 @@ static int add_bind(struct box_plan *plan, const struct box_bind *bind, struct e
 
 static int add_mounts(struct box_plan *plan, const struct box *b, struct err *e)
 {
-	size_t most = ARRAY_LEN(standard) + 2;
+	size_t most = ARRAY_LEN(standard) + ARRAY_LEN(host_parts) + 2;
 
 	for (const struct box_overlay *o = b->overlays; o && o->at; o++)
 		most++;

@@ -5,9 +5,23 @@
 #include "orchestrator/base/fs.h"
 #include "tests/sysroot/box_fixture.h"
 
-char *box_path(const struct box_fixture *f, const char *name)
+static struct str_vec texts;
+
+const char *box_text(const char *fmt, ...)
 {
-	return fs_join(f->dir, name);
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	ck_assert_int_ge(vasprintf(&text, fmt, ap), 0);
+	va_end(ap);
+	str_vec_take(&texts, text);
+	return text;
+}
+
+const char *box_path(const struct box_fixture *f, const char *name)
+{
+	return box_text("%s/%s", f->dir, name);
 }
 
 static void make_dir(const struct box_fixture *f, const char *name)
@@ -32,7 +46,10 @@ bool box_fixture(struct box_fixture *f)
 
 	if (!test_need_that(possible, possible ? "a box" : e.msg))
 		return false;
-	*f = (struct box_fixture){.dir = test_tmpdir(), .env = {"PATH=/bin"}};
+	const char *dir = test_tmpdir();
+
+	str_vec_take(&texts, (char *)dir);
+	*f = (struct box_fixture){.dir = dir, .env = {"PATH=/bin"}};
 	make_dir(f, "root/bin");
 	make_dir(f, "lower/sub");
 	make_dir(f, "given");
@@ -41,8 +58,8 @@ bool box_fixture(struct box_fixture *f)
 	test_write(box_path(f, "lower/sub/deep"), "deep\n");
 	test_write(box_path(f, "given/file"), "given\n");
 	for (size_t i = 0; i < ARRAY_LEN(helpers); i++)
-		install(f, test_path("%s/tests/helpers/%s", test_build_dir(), helpers[i]),
-			test_path("root/bin/%s", helpers[i]));
+		install(f, box_text("%s/tests/helpers/%s", test_build_dir(), helpers[i]),
+			box_text("root/bin/%s", helpers[i]));
 	f->lower[0] = box_path(f, "lower");
 	f->overlays[0] =
 		(struct box_overlay){"/linux", f->lower, box_path(f, "scratch-linux")};
@@ -81,7 +98,7 @@ bool box_fixture_shell(struct box_fixture *f)
 	install(f, "/bin/busybox", "root/bin/busybox");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		ck_assert_int_eq(symlink("busybox",
-					 box_path(f, test_path("root/bin/%s", names[i]))),
+					 box_path(f, box_text("root/bin/%s", names[i]))),
 			0);
 	return true;
 }

@@ -21,7 +21,9 @@ bool box_fixture(struct box_fixture *f);
 /* As box_fixture, and a shell with the usual small programs in /bin: busybox. */
 bool box_fixture_shell(struct box_fixture *f);
 /* A path in the fixture's directory. */
-char *box_path(const struct box_fixture *f, const char *name);
+const char *box_path(const struct box_fixture *f, const char *name);
+/* A formatted text; like box_path's it lives as long as the test. */
+const char *box_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Runs argv (NULL-ended) in it with both outputs captured; returns the exit status, 128 +
  * the signal. The box must come about. */
 int box_fixture_run(struct box_fixture *f, struct buf *out, const char *const *argv);

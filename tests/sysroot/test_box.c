@@ -48,7 +48,7 @@ START_TEST(scripts_run)
 		return;
 	f.env[1] = "A=b c";
 	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-		f.box.scratch = box_path(&f, test_path("s%zu", i));
+		f.box.scratch = box_path(&f, box_text("s%zu", i));
 		int status = box_sh(&f, &out, scripts[i].script);
 
 		ck_assert_msg(status == scripts[i].status, "%s: %d %s", scripts[i].script,
@@ -174,13 +174,13 @@ START_TEST(odd_paths_work)
 	if (!box_fixture_shell(&f))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		char *dir = box_path(&f, names[i]);
+		const char *dir = names[i];
 
-		ck_ok(fs_mkdirs(AT_FDCWD, fs_join(dir, "lower"), 0755, &e), &e);
-		test_write(fs_join(dir, "lower/file"), names[i]);
-		f.lower[0] = fs_join(dir, "lower");
-		f.overlays[0].scratch = fs_join(dir, "scratch");
-		f.box.scratch = fs_join(dir, "scratch-root");
+		f.lower[0] = box_path(&f, box_text("%s/lower", dir));
+		ck_ok(fs_mkdirs(AT_FDCWD, f.lower[0], 0755, &e), &e);
+		test_write(box_text("%s/file", f.lower[0]), names[i]);
+		f.overlays[0].scratch = box_path(&f, box_text("%s/scratch", dir));
+		f.box.scratch = box_path(&f, box_text("%s/scratch-root", dir));
 		ck_assert_int_eq(box_sh(&f, &out, "cat /linux/file"), 0);
 		ck_assert_str_eq(buf_str(&out), names[i]);
 	}
@@ -318,7 +318,7 @@ START_TEST(calls_run_inside)
 	if (!box_fixture(&f))
 		return;
 	f.box.call = write_inside;
-	f.box.call_arg = box_path(&f, "root");
+	f.box.call_arg = (void *)box_path(&f, "root");
 	ck_ok(box_run(&f.box, &end, &e), &e);
 	_free_ char *made = test_read(box_path(&f, "out/made"));
 
@@ -445,6 +445,29 @@ START_TEST(root_needs_no_user_namespace)
 }
 END_TEST
 
+/* The provider "host": programs of this machine, and nothing else of it. */
+START_TEST(host_root_is_read_only)
+{
+	struct box_fixture f;
+	_buf_ struct buf out = {0};
+
+	if (!box_fixture(&f))
+		return;
+	f.box.root = "/";
+	f.env[0] = "PATH=/usr/bin:/bin";
+	ck_assert_int_eq(
+		box_sh(&f, &out,
+			"cat /linux/file; echo x >/new && cat /new;"
+			"echo x 2>/dev/null >/usr/bin/kiln-test && echo written;"
+			"ls -d /home /root /var /etc/shadow /srv 2>/dev/null; ls /mnt"),
+		2);
+	ck_assert_msg(str_starts(buf_str(&out), "lower\nx\n"), "%s", buf_str(&out));
+	ck_assert_ptr_null(strstr(buf_str(&out), "written"));
+	ck_assert_ptr_null(strstr(buf_str(&out), "/var"));
+	ck_assert_ptr_null(strstr(buf_str(&out), "shadow"));
+}
+END_TEST
+
 START_TEST(shell_has_a_terminal)
 {
 	struct box_fixture f;
@@ -464,7 +487,7 @@ Suite *suite_box(void)
 
 	test_case(s, "programs", 60, scripts_run, changes_land_in_scratch, odd_paths_work,
 		jobserver_is_3_and_4, calls_run_inside, several_at_once,
-		shell_has_a_terminal);
+		shell_has_a_terminal, host_root_is_read_only);
 	test_case(s, "ends", 30, cancel_kills, box_dies_with_kiln);
 	test_case(s, "refusals", 30, refusals_are_sentences,
 		missing_directories_are_named, the_knob_is_named,

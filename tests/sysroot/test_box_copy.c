@@ -58,14 +58,15 @@ static const char change[] =
 
 /* One box changes, the next one over the layer that the first left lists: the same story
  * in both ways, also crosswise, since a layer of one must serve the other. */
-static char *story(struct box_fixture *f, const char *name, bool copy, bool copy_next)
+static const char *story(
+	struct box_fixture *f, const char *name, bool copy, bool copy_next)
 {
 	_buf_ struct buf before = {0}, after = {0}, next = {0};
 	const char *lower[] = {NULL, f->lower[0], f->lower[1], f->lower[2], NULL};
-	char *upper = box_path(f, test_path("%s/upper", name));
+	const char *upper = box_path(f, box_text("%s/upper", name));
 
 	f->box.copy = copy;
-	f->box.scratch = box_path(f, test_path("%s-root", name));
+	f->box.scratch = box_path(f, box_text("%s-root", name));
 	f->overlays[0].scratch = box_path(f, name);
 	f->overlays[0].lower = f->lower;
 	ck_assert_int_eq(box_sh(f, &before, list), 0);
@@ -73,12 +74,12 @@ static char *story(struct box_fixture *f, const char *name, bool copy, bool copy
 	ck_assert_int_eq(box_sh(f, &after, list), 1);
 	lower[0] = upper;
 	f->box.copy = copy_next;
-	f->box.scratch = box_path(f, test_path("%s-root2", name));
-	f->overlays[0].scratch = box_path(f, test_path("%s-2", name));
+	f->box.scratch = box_path(f, box_text("%s-root2", name));
+	f->overlays[0].scratch = box_path(f, box_text("%s-2", name));
 	f->overlays[0].lower = lower;
 	ck_assert_int_eq(box_sh(f, &next, list), 1);
 	ck_assert_str_eq(buf_str(&next), buf_str(&after));
-	return test_path("%s---\n%s", buf_str(&before), buf_str(&after));
+	return box_text("%s---\n%s", buf_str(&before), buf_str(&after));
 }
 
 START_TEST(copy_is_as_overlayfs)
@@ -88,10 +89,10 @@ START_TEST(copy_is_as_overlayfs)
 	if (!box_fixture_shell(&f))
 		return;
 	make_layers(&f);
-	_free_ char *overlay = story(&f, "oo", false, false);
-	_free_ char *copy = story(&f, "cc", true, true);
-	_free_ char *overlay_copy = story(&f, "oc", false, true);
-	_free_ char *copy_overlay = story(&f, "co", true, false);
+	const char *overlay = story(&f, "oo", false, false);
+	const char *copy = story(&f, "cc", true, true);
+	const char *overlay_copy = story(&f, "oc", false, true);
+	const char *copy_overlay = story(&f, "co", true, false);
 
 	ck_assert_ptr_nonnull(strstr(overlay, "./opaque/above\n"));
 	ck_assert_ptr_null(strstr(overlay, "./opaque/below\n"));
@@ -150,7 +151,7 @@ START_TEST(planted_results_are_refused)
 		if (!box_fixture_shell(&f))
 			return;
 		test_write(box_path(&f, "secret"), "secret\n");
-		f.env[1] = test_path("SECRET=%s", box_path(&f, "secret"));
+		f.env[1] = box_text("SECRET=%s", box_path(&f, "secret"));
 		ck_assert_msg(box_sh(&f, &out, plants[i].script) == 0, "%s: %s",
 			plants[i].script, buf_str(&out));
 		_close_ int from = open(box_path(&f, "out"), O_RDONLY | O_DIRECTORY);
@@ -197,7 +198,7 @@ START_TEST(planted_trees_are_refused)
 			return;
 		layer(&f, "secrets");
 		test_write(box_path(&f, "secrets/f"), "secret\n");
-		f.env[1] = test_path("SECRETDIR=%s", box_path(&f, "secrets"));
+		f.env[1] = box_text("SECRETDIR=%s", box_path(&f, "secrets"));
 		if (box_sh(&f, &out, trees[i].script))
 			ck_abort_msg("%s: %s", trees[i].script, buf_str(&out));
 		_close_ int from = open(box_path(&f, "out"), O_RDONLY | O_DIRECTORY);
@@ -230,7 +231,7 @@ START_TEST(planted_top_is_not_followed)
 		return;
 	layer(&f, "secrets");
 	test_write(box_path(&f, "secrets/f"), "secret\n");
-	f.env[1] = test_path("S=%s", box_path(&f, "secrets"));
+	f.env[1] = box_text("S=%s", box_path(&f, "secrets"));
 	ck_assert_int_eq(box_sh(&f, &out, "ln -s $S /out/t"), 0);
 	_close_ int from = open(box_path(&f, "out"), O_RDONLY | O_DIRECTORY);
 	_close_ int to = open(f.dir, O_RDONLY | O_DIRECTORY);

@@ -17,7 +17,7 @@ static const char *const programs[] = {"box_probe_host", "box_probe_kernel"};
 /* Things of the host that a probe may find if a wall has a hole. */
 struct bait {
 	int tcp, abstract, shm, pty, pty_master;
-	char *env[8]; /* NULL-ended */
+	const char *env[8]; /* NULL-ended */
 };
 
 static int listen_tcp(unsigned short *port)
@@ -50,7 +50,7 @@ static int listen_abstract(const char *name)
 static void bait_lay(struct bait *b, const struct box_fixture *f)
 {
 	_free_ char *name = test_path("kiln-test-%d", (int)getpid());
-	char *secret = box_path(f, "secret");
+	const char *secret = box_path(f, "secret");
 	unsigned short port;
 	key_t key = (key_t)(0x6b000000 | (getpid() & 0xffffff));
 
@@ -60,12 +60,12 @@ static void bait_lay(struct bait *b, const struct box_fixture *f)
 	b->shm = shmget(key, 4096, IPC_CREAT | 0600);
 	ck_assert_int_ge(b->shm, 0);
 	ck_assert_int_eq(openpty(&b->pty_master, &b->pty, NULL, NULL, NULL), 0);
-	b->env[0] = test_path("HOST_FILE=%s", secret);
-	b->env[1] = test_path("HOST_DIR=%s", f->dir);
-	b->env[2] = test_path("HOST_PID=%d", (int)getpid());
-	b->env[3] = test_path("HOST_PORT=%d", port);
-	b->env[4] = test_path("HOST_ABSTRACT=%s", name);
-	b->env[5] = test_path("HOST_SHM=%d", (int)key);
+	b->env[0] = box_text("HOST_FILE=%s", secret);
+	b->env[1] = box_text("HOST_DIR=%s", f->dir);
+	b->env[2] = box_text("HOST_PID=%d", (int)getpid());
+	b->env[3] = box_text("HOST_PORT=%d", port);
+	b->env[4] = box_text("HOST_ABSTRACT=%s", name);
+	b->env[5] = box_text("HOST_SHM=%d", (int)key);
 	setenv("KILN_TEST_SECRET", "1", 1);
 }
 
@@ -81,7 +81,7 @@ static void bait_remove(struct bait *b)
 static void list_probes(const char *program, struct str_vec *names)
 {
 	const char *argv[] = {
-		test_path("%s/tests/helpers/%s", test_build_dir(), program), NULL};
+		box_text("%s/tests/helpers/%s", test_build_dir(), program), NULL};
 	_buf_ struct buf out = {0};
 
 	ck_assert_int_eq(test_run(&out, argv), 0);
@@ -165,14 +165,13 @@ START_TEST(probes_can_see)
 		"read_environment", "read_sys"};
 	struct box_fixture f;
 	struct bait b = {.tcp = -1, .abstract = -1};
-	const char *probe =
-		test_path("%s/tests/helpers/box_probe_host", test_build_dir());
+	const char *probe = box_text("%s/tests/helpers/box_probe_host", test_build_dir());
 
 	if (!box_fixture(&f))
 		return;
 	bait_lay(&b, &f);
 	for (size_t i = 0; b.env[i]; i++)
-		putenv(b.env[i]);
+		putenv((char *)b.env[i]);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		_buf_ struct buf out = {0};
 		int status = test_sh(&out, "exec 7</; exec %s %s", probe, names[i]);
