@@ -253,8 +253,9 @@ void indexes_free(struct deb_indexes *x)
 
 static int by_sum(const void *a, const void *b)
 {
-	return memcmp((*(struct deb *const *)a)->sha256, (*(struct deb *const *)b)->sha256,
-		SHA256_HEX_LEN);
+	const struct deb *x = *(struct deb *const *)a, *y = *(struct deb *const *)b;
+
+	return memcmp(x->sha256, y->sha256, SHA256_HEX_LEN);
 }
 
 /* One stanza: its size goes to the package with its sha256, if that is in the lock. */

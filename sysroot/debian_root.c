@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -38,10 +39,12 @@ struct filter {
 static bool excluded(const struct str_vec *exclude, const char *path)
 {
 	for (size_t i = 0; i < exclude->len; i++) {
-		size_t len = strlen(exclude->items[i]);
+		const char *what = exclude->items[i];
+		size_t len = strlen(what);
 
-		if (strncmp(path, exclude->items[i], len) == 0 &&
-			(path[len] == '/' || path[len] == '\0'))
+		if (strchr(what, '*') ? fnmatch(what, path, 0) == 0
+				      : strncmp(path, what, len) == 0 &&
+					(path[len] == '/' || path[len] == '\0'))
 			return true;
 	}
 	return false;

@@ -165,7 +165,7 @@ static int check_limits(struct unpack *u, const struct stat *st, struct err *e)
 		return err_set(e, ERR_INPUT,
 			"with it the archive is over the limit of %s",
 			str_bytes(p->max_bytes));
-	return archive_stream_check_ratio(u->stream, u->bytes, e);
+	return 0;
 }
 
 static int filter_entry(struct unpack *u, const struct archive_item *item, struct err *e)
@@ -246,6 +246,9 @@ static int check_end(struct unpack *u, struct err *e)
 	int64_t end = archive_filter_bytes(u->tar, 0);
 
 	if (archive_stream_drain(u->stream, (uint64_t)end, e))
+		return -1;
+	/* Holes of sparse files are announced, and come out of nothing. */
+	if (archive_stream_check_ratio(u->stream, u->bytes, e))
 		return -1;
 	if (u->entries == 0 && !u->policy.allow_empty)
 		return err_set(e, ERR_INPUT, "the archive holds nothing");

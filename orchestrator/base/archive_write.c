@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -149,6 +150,17 @@ static int make_room(
 	return 0;
 }
 
+/* In a root directory the same link twice is no conflict: several packages bring "bin". */
+static bool same_link(const struct archive_writer *w, int parent, const char *name,
+	const char *target)
+{
+	_free_ char *there = xmalloc(PATH_MAX);
+	ssize_t len = w->policy->root ? readlinkat(parent, name, there, PATH_MAX) : -1;
+
+	return len >= 0 && (size_t)len == strlen(target) &&
+		memcmp(there, target, (size_t)len) == 0;
+}
+
 /* Without write permission for others, and never out of the owner's reach. */
 static mode_t kept_mode(const struct stat *st)
 {
@@ -253,6 +265,8 @@ int archive_write_symlink(
 		}
 		if (errno != EEXIST)
 			return err_sys(e, "can't make the symlink");
+		if (same_link(w, parent, name, item->link))
+			return 0;
 		if (make_room(w, parent, name, e))
 			return -1;
 	}
@@ -296,6 +310,8 @@ int archive_write_hardlink(
 	for (int i = 0; i < REPLACE_TRIES; i++) {
 		if (linkat(from, from_name, parent, name, 0) == 0)
 			return 0;
+		if (errno == ENOENT)
+			return err_set(e, ERR_INPUT, "the hard link would replace its target");
 		if (errno != EEXIST)
 			return err_sys(e, "can't make the hard link");
 		if (make_room(w, parent, name, e))
