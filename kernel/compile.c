@@ -9,6 +9,7 @@
 #include "kernel/kbuild.h"
 #include "kernel/kmake.h"
 #include "kernel/module_sign.h"
+#include "kernel/toolchain_report.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/mem.h"
 #include "orchestrator/base/str.h"
@@ -238,6 +239,7 @@ static int compile(struct compile *c, struct err *e)
 	if (place_config(c, e) || run_make(c, e) || read_release(c, e) ||
 		run_install(c, install, e) || take_installed(c, install, e) ||
 		take_files(c, e) || take_devkit(c, e) ||
+		toolchain_report(&c->k, c->out, e) ||
 		check_kernel(vmlinux, c->k.arch, e) ||
 		check_modules(c->out, c->release, c->k.arch, e))
 		return -1;

@@ -13,7 +13,12 @@ static const char *box_root(void)
 	static const char script[] =
 		"set -e; r=%s; mkdir -p $r/usr/bin $r/usr/lib $r/usr/lib64 $r/tmp $r/etc;"
 		"for d in bin lib lib64; do ln -s usr/$d $r/$d; done;"
-		"for p in sh patch make find sort cat cp mkdir true rm ln chmod uname env echo test; do"
+		"for p in gcc ld; do x=$r/usr/bin/%s-$p; chmod 755 $r;"
+		"  printf '#!/bin/sh\\necho \"'$p' 1.0\"\\necho more\\n' >$x; chmod 755 "
+		"$x; done;"
+		"for p in sh patch make find sort cat cp mkdir true rm ln chmod env echo "
+		"test"
+		"; do"
 		"  f=$(readlink -f /usr/bin/$p); cp $f $r/usr/bin/$p;"
 		"  ldd $f | sed -n 's/.*[ \t]\\(\\/[^ ]*\\) (0x.*/\\1/p' | while read -r "
 		"l; do"
@@ -26,7 +31,7 @@ static const char *box_root(void)
 		return root;
 	root = test_path("%s/root-%d", test_tmpdir(), getpid());
 	made_by = getpid();
-	ck_assert_int_eq(test_sh(NULL, script, root), 0);
+	ck_assert_int_eq(test_sh(NULL, script, root, arch_host()->triple), 0);
 	return root;
 }
 

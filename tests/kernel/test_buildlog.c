@@ -41,10 +41,10 @@ static const struct {
 	{"Makefile:900: *** compiler is too old.  Stop.\n", "",
 		"Makefile:900: *** compiler is too old.  Stop.", "", 0},
 	/* A script's complaint is no error where a real one follows, but counts alone. */
-	{"cat: x: No such file or directory\na.c:1:1: error: bad\n", "a.c:1:1", "error: bad", "",
-		0},
-	{"make: flex: No such file or directory\nmake: *** [Makefile:5: all] Error 127\n", "",
-		"make: flex: No such file or directory", "all", 0},
+	{"cat: x: No such file or directory\na.c:1:1: error: bad\n", "a.c:1:1",
+		"error: bad", "", 0},
+	{"make: flex: No such file or directory\nmake: *** [Makefile:5: all] Error 127\n",
+		"", "make: flex: No such file or directory", "all", 0},
 	/* Only a target: a program died without a word. */
 	{"make[1]: *** [a/Makefile:3: x.o] Killed\nmake: *** [Makefile:1: a] Error 2\n",
 		"", "", "x.o", 0},

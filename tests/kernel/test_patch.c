@@ -248,12 +248,48 @@ START_TEST(layer_shows_the_patched_tree)
 }
 END_TEST
 
+/* linux.tar.xz is the patched tree, below linux/, the same with any number of threads. */
+START_TEST(archive_is_the_patched_tree)
+{
+	static const char *const texts[] = {
+		"--- a/gone/only\n+++ /dev/null\n@@ -1 +0,0 @@\n-bye\n",
+		"--- a/dir/old\n+++ b/dir/old\n@@ -1 +1 @@\n-old\n+newer\n", NULL};
+	_buf_ struct buf list = {0}, text = {0};
+	struct err e = {0};
+	struct tree_test *t;
+	const char *tar;
+
+	if (!test_need("patch") || !test_need("xz") ||
+		!test_need_that(box_probe(&e) == 0, "a box"))
+		return;
+	t = make_tree();
+	tar = test_path("%s/out/linux.tar.xz", t->dir);
+	ck_ok(run_patches(t, texts, &e), &e);
+	t->source[0] = test_path("%s/out/layer", t->dir);
+	t->source[1] = t->tree;
+	for (t->k.jobs = 1; t->k.jobs < 4; t->k.jobs += 2) {
+		ck_ok(kernel_archive(&t->k, t->out, &e), &e);
+		ck_assert_int_eq(
+			rename(tar, test_path("%s/%u.tar.xz", t->dir, t->k.jobs)), 0);
+	}
+	ck_assert_int_eq(test_sh(NULL, "cd %s && cmp 1.tar.xz 3.tar.xz", t->dir), 0);
+	ck_assert_int_eq(
+		test_sh(&list, "cd %s && xz -t 1.tar.xz && tar tf 1.tar.xz", t->dir), 0);
+	ck_assert_str_eq(buf_str(&list), "linux/\nlinux/dir/\nlinux/dir/file\n"
+					 "linux/dir/old\nlinux/exec\n");
+	ck_assert_int_eq(test_sh(&text, "tar xOf %s/1.tar.xz linux/dir/old", t->dir), 0);
+	ck_assert_str_eq(buf_str(&text), "newer\n");
+	tree_test_free(t);
+}
+END_TEST
+
 Suite *suite_patch(void);
 Suite *suite_patch(void)
 {
 	Suite *s = suite_create("patch");
 
 	test_case(s, "vetting", 30, vet_refuses, vet_refuses_nul, vet_takes);
-	test_case(s, "applying", 120, tree_rejects, layer_shows_the_patched_tree);
+	test_case(s, "applying", 120, tree_rejects, layer_shows_the_patched_tree,
+		archive_is_the_patched_tree);
 	return s;
 }
