@@ -106,6 +106,17 @@ static json_t *make_manifest(
 	return manifest;
 }
 
+/* What skopeo and podman add to a multi-arch index where zstd is in it: given from the
+ * start, the index keeps its digest when they copy it. */
+static void note_zstd(const struct oci_image *image, json_t *descriptor)
+{
+	for (const struct oci_layer *layer = image->layers; layer->files; layer++)
+		if (layer->compression == COMPRESS_ZSTD)
+			json_object_set_new(descriptor, "annotations",
+				json_pack("{s:s}",
+					"io.github.containers.compression.zstd", "true"));
+}
+
 /* manifest.json comes last: whoever finds it finds all that it names. */
 static int write_manifest(const struct oci_layout *l, const struct oci_image *image,
 	const struct parts *p, struct err *e)
@@ -122,6 +133,7 @@ static int write_manifest(const struct oci_layout *l, const struct oci_image *im
 	if (!descriptor)
 		return -1;
 	json_object_set_new(descriptor, "platform", platform_of(image));
+	note_zstd(image, descriptor);
 	json_dump(descriptor, &text);
 	return fs_publish(l->dir, "manifest.json", text.data, text.len, 0644, e);
 }
