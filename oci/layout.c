@@ -179,9 +179,9 @@ int oci_layout_set_index(const struct oci_layout *l, const json_t *index, struct
 /* "index.json.tmp.4711", "blob.tmp.4711": only kiln names files so. */
 static bool is_temporary(const char *name)
 {
-	const char *tmp = strstr(name, ".tmp.");
+	const char *tmp = strstr(name, ".tmp."), *digits = strrchr(name, '.');
 
-	return tmp && tmp[5] && strspn(tmp + 5, "0123456789.") == strlen(tmp + 5);
+	return tmp && digits[1] && strspn(digits + 1, "0123456789") == strlen(digits + 1);
 }
 
 int oci_layout_sweep(const struct oci_layout *l, struct err *e)

@@ -3,22 +3,23 @@
 #define KILN_TEST_SUITES_H
 
 #define SUITES(X)                                                                        \
-	X(suite_err)                                                                    \
-	X(suite_str)                                                                    \
-	X(suite_fs)                                                                     \
-	X(suite_proc)                                                                   \
-	X(suite_digest)                                                                 \
-	X(suite_compress)                                                               \
-	X(suite_tar)                                                                    \
-	X(suite_json)                                                                   \
-	X(suite_box)                                                                    \
-	X(suite_box_probes)                                                             \
-	X(suite_box_copy)                                                               \
-	X(suite_patch)                                                                  \
-	X(suite_buildlog)                                                               \
-	X(suite_devkit)                                                                 \
-	X(suite_compile)                                                                \
-	X(suite_module_sign)                                                            \
-	X(suite_oci_image)
+	X(suite_err)                                                                     \
+	X(suite_str)                                                                     \
+	X(suite_fs)                                                                      \
+	X(suite_proc)                                                                    \
+	X(suite_digest)                                                                  \
+	X(suite_compress)                                                                \
+	X(suite_tar)                                                                     \
+	X(suite_json)                                                                    \
+	X(suite_box)                                                                     \
+	X(suite_box_probes)                                                              \
+	X(suite_box_copy)                                                                \
+	X(suite_patch)                                                                   \
+	X(suite_buildlog)                                                                \
+	X(suite_devkit)                                                                  \
+	X(suite_compile)                                                                 \
+	X(suite_module_sign)                                                             \
+	X(suite_oci_image)                                                               \
+	X(suite_oci_publish)
 
 #endif
