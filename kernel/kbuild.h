@@ -21,6 +21,7 @@ struct kbuild {
 	unsigned jobs;
 	int cancel;	    /* readable: stop; -1: none */
 	const char *ccache; /* host directory for ccache, or NULL: none */
+	bool shell;	    /* after a failed make: a person's shell in the same box */
 };
 
 /* Applies patches (host paths, in order, NULL-ended) with -t -F0 -N -u -p1, each vetted

@@ -5,6 +5,7 @@
 #include "kernel/buildlog.h"
 #include "kernel/kmake.h"
 #include "orchestrator/base/fs.h"
+#include "orchestrator/base/log.h"
 #include "orchestrator/base/mem.h"
 
 char *kmake_made(const struct kbuild *k, const char *path)
@@ -146,7 +147,23 @@ int kmake_box(const struct kbuild *k, const struct kmake_run *run, struct proc_e
 	if (run->tty)
 		take_terminal(&env);
 	box.envp = (const char *const *)env.items;
+	if (run->shell)
+		return box_shell(&box, NULL, &end->status, e);
 	return box_run(&box, end, e);
+}
+
+/* The failed make's box again, with all that it left; its own tokens are not taken. */
+static void open_shell(
+	const struct kbuild *k, const char *what, const struct box_bind *binds)
+{
+	struct kmake_run run = {
+		.binds = binds, .in = -1, .out = -1, .err = -1, .shell = true};
+	struct proc_end end;
+	struct err e = {0};
+
+	log_info("%s failed: this is its box; leave the shell to go on", what);
+	if (kmake_box(k, &run, &end, &e))
+		log_warn("%s", e.msg);
 }
 
 int kmake(const struct kbuild *k, const char *what, const char *const *args,
@@ -166,5 +183,7 @@ int kmake(const struct kbuild *k, const char *what, const char *const *args,
 		return -1;
 	if (proc_ok(&end))
 		return 0;
+	if (k->shell)
+		open_shell(k, what, binds);
 	return buildlog_explain(k->log, from, what, &end, e);
 }

@@ -18,6 +18,7 @@ struct kmake_run {
 	const struct box_bind *binds; /* ended by .at == NULL, or NULL */
 	int in, out, err;	      /* -1: /dev/null, and k->log for the two outputs */
 	bool make;		      /* gets the jobserver */
+	bool shell;		      /* instead of argv: for a person, on the terminal */
 	bool tty;		      /* interactive: the three fds are a terminal */
 };
 int kmake_box(const struct kbuild *k, const struct kmake_run *run, struct proc_end *end,

@@ -48,6 +48,11 @@ struct box {
  * if the box could not be made (ERR_BOX names the knob) or was cancelled
  * (ERR_INTERRUPT); how the program ended is in *end. */
 int box_run(const struct box *b, struct proc_end *end, struct err *e);
+/* A person's shell in it, on the terminal; with command (NULL-ended), that one instead,
+ * with kiln's own three fds. frame says root, scratch, overlays, binds, cwd and envp;
+ * *status becomes the exit status (128 + signal). ERR_USAGE without a terminal. */
+int box_shell(const struct box *frame, const char *const *command, int *status,
+	struct err *e);
 /* Whether a box can be made here: 0, or -1 with ERR_BOX naming the knob. Milliseconds. */
 int box_probe(struct err *e);
 

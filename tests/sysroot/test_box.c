@@ -2,10 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -468,15 +469,89 @@ START_TEST(host_root_is_read_only)
 }
 END_TEST
 
+/* In a session of its own on a terminal of its own, as from a login. */
+static void person(struct box_fixture *f, int terminal)
+{
+	struct err e = {0};
+	int status = 0;
+
+	setsid();
+	if (ioctl(terminal, TIOCSCTTY, 0))
+		_exit(40);
+	dup2(terminal, 2);
+	if (box_shell(&f->box, NULL, &status, &e)) {
+		fprintf(stderr, "%s\n", e.msg);
+		_exit(41);
+	}
+	/* The foreground is kiln's again. */
+	_exit(tcgetpgrp(terminal) == getpgrp() ? status : 42);
+}
+
+/* Types the lines, and reads until the terminal is closed. */
+static void type_lines(int master, const char *lines, struct buf *out)
+{
+	char chunk[1024];
+	ssize_t n;
+
+	ck_assert_int_eq(write(master, lines, strlen(lines)), (ssize_t)strlen(lines));
+	while ((n = read(master, chunk, sizeof(chunk))) > 0)
+		buf_add(out, chunk, (size_t)n);
+}
+
 START_TEST(shell_has_a_terminal)
 {
 	struct box_fixture f;
 	_buf_ struct buf out = {0};
+	int master, terminal, status;
 
 	if (!box_fixture_shell(&f))
 		return;
-	f.box.tty = true;
-	ck_assert_int_eq(box_sh(&f, &out, "exit 9"), 9);
+	f.box.cwd = "/linux";
+	ck_assert_int_eq(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+	pid_t pid = fork();
+
+	if (pid == 0)
+		person(&f, terminal);
+	close(terminal);
+	type_lines(master,
+		"echo in $(pwd) as $(id -u)\n test -t 0 && echo a terminal\n"
+		"busybox ps -o pid,comm >ps; cat ps\nexit 9\n",
+		&out);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 9, "%d: %s", status,
+		buf_str(&out));
+	ck_assert_msg(strstr(buf_str(&out), "in /linux as 0\r\n"), "%s", buf_str(&out));
+	ck_assert_msg(strstr(buf_str(&out), "a terminal\r\n"), "%s", buf_str(&out));
+	ck_assert_msg(!strstr(buf_str(&out), "job control"), "%s", buf_str(&out));
+}
+END_TEST
+
+/* One command, without a terminal; and a shell without one is refused. */
+START_TEST(command_in_the_box)
+{
+	static const char *const command[] = {"/bin/sh", "-c", "exit 4", NULL};
+	struct box_fixture f;
+	struct err e = {0};
+	int status = -1;
+
+	if (!box_fixture_shell(&f))
+		return;
+	ck_ok(box_shell(&f.box, command, &status, &e), &e);
+	ck_assert_int_eq(status, 4);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setsid(); /* a session without a terminal */
+		_exit(box_shell(&f.box, NULL, &status, &e) == -1 &&
+					str_eq(e.msg, "a shell needs a terminal: run "
+						      "this from one, or "
+						      "name a command")
+				? e.code
+				: 50);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), ERR_USAGE);
 }
 END_TEST
 
@@ -487,7 +562,7 @@ Suite *suite_box(void)
 
 	test_case(s, "programs", 60, scripts_run, changes_land_in_scratch, odd_paths_work,
 		jobserver_is_3_and_4, calls_run_inside, several_at_once,
-		shell_has_a_terminal, host_root_is_read_only);
+		shell_has_a_terminal, command_in_the_box, host_root_is_read_only);
 	test_case(s, "ends", 30, cancel_kills, box_dies_with_kiln);
 	test_case(s, "refusals", 30, refusals_are_sentences,
 		missing_directories_are_named, the_knob_is_named,
