@@ -44,7 +44,7 @@ static bool excluded(const struct str_vec *exclude, const char *path)
 
 		if (strchr(what, '*') ? fnmatch(what, path, 0) == 0
 				      : strncmp(path, what, len) == 0 &&
-					(path[len] == '/' || path[len] == '\0'))
+						(path[len] == '/' || path[len] == '\0'))
 			return true;
 	}
 	return false;

@@ -5,7 +5,8 @@
 #include "orchestrator/base/log.h"
 #include "sysroot/provider.h"
 
-static const struct provider *const providers[] = {&provider_debian, &provider_host};
+static const struct provider *const providers[] = {
+	&provider_debian, &provider_oci, &provider_tar, &provider_host};
 
 static const struct provider *provider_find(const char *name)
 {

@@ -174,7 +174,7 @@ static int filter_entry(struct unpack *u, const struct archive_item *item, struc
 
 	if (u->policy.filter)
 		take = u->policy.filter(item->path, item->st, u->policy.filter_arg, e);
-	if (take == 0)
+	if (take == 0 || take == 2)
 		archive_writer_forget(u->writer);
 	return take;
 }

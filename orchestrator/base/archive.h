@@ -21,9 +21,10 @@ struct archive_policy {
 	bool keep_times;   /* mtimes of the archive, else the time of unpacking */
 	bool skip_special; /* devices, FIFOs and sockets are left out, not refused */
 	bool allow_empty;  /* an archive without entries is fine */
-	/* Decides on each entry before it is written, after the policy: 1 take, 0 skip,
-	 * -1 with e set refuses. path is clean and relative. May be NULL. It may remove
-	 * what stands at path, or below, when it skips. */
+	/* Decides on each entry before it is written, after the policy: 1 take, 0 skip, 2
+	 * take, and it has removed something of the tree itself; -1 with e set refuses. A
+	 * filter that returns 0 may have removed something too. path is clean and
+	 * relative. May be NULL. */
 	int (*filter)(const char *path, const struct stat *st, void *arg, struct err *e);
 	void *filter_arg;
 };

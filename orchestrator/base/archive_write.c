@@ -150,15 +150,16 @@ static int make_room(
 	return 0;
 }
 
-/* In a root directory the same link twice is no conflict: several packages bring "bin". */
-static bool same_link(const struct archive_writer *w, int parent, const char *name,
-	const char *target)
+/* In a root directory the same link twice is no conflict: several packages bring "bin".
+ */
+static bool same_link(
+	const struct archive_writer *w, int parent, const char *name, const char *target)
 {
 	_free_ char *there = xmalloc(PATH_MAX);
 	ssize_t len = w->policy->root ? readlinkat(parent, name, there, PATH_MAX) : -1;
 
 	return len >= 0 && (size_t)len == strlen(target) &&
-		memcmp(there, target, (size_t)len) == 0;
+	       memcmp(there, target, (size_t)len) == 0;
 }
 
 /* Without write permission for others, and never out of the owner's reach. */
@@ -311,7 +312,8 @@ int archive_write_hardlink(
 		if (linkat(from, from_name, parent, name, 0) == 0)
 			return 0;
 		if (errno == ENOENT)
-			return err_set(e, ERR_INPUT, "the hard link would replace its target");
+			return err_set(
+				e, ERR_INPUT, "the hard link would replace its target");
 		if (errno != EEXIST)
 			return err_sys(e, "can't make the hard link");
 		if (make_room(w, parent, name, e))
