@@ -11,6 +11,9 @@
 	X(suite_compress)                                                                \
 	X(suite_tar)                                                                     \
 	X(suite_json)                                                                    \
+	X(suite_download_tls)                                                            \
+	X(suite_gpgv)                                                                    \
+	X(suite_download)                                                                \
 	X(suite_box)                                                                     \
 	X(suite_box_probes)                                                              \
 	X(suite_box_copy)                                                                \

@@ -10,6 +10,8 @@
 #include "orchestrator/base/download_int.h"
 #include "orchestrator/base/mem.h"
 
+enum { HEADER_LIMIT = 256 << 10 }; /* of all answers to one request */
+
 struct http {
 	CURL *curl;
 };
@@ -26,7 +28,8 @@ struct exchange {
 	struct http *http;
 	struct attempt *a;
 	struct response response;
-	uint64_t offset;  /* that we asked for */
+	uint64_t offset; /* that we asked for */
+	size_t header_bytes;
 	bool started;	  /* the first byte of an accepted body came */
 	enum try_end end; /* set when a callback stopped the transfer */
 	bool ended;
@@ -153,6 +156,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct exchange *x = arg;
 	size_t len = size * count;
+	x->header_bytes += len;
+	if (x->header_bytes > HEADER_LIMIT) {
+		snprintf(x->a->reason, sizeof(x->a->reason),
+			"the server sends more than %d bytes of headers", HEADER_LIMIT);
+		return stop(x, TRY_REFUSED);
+	}
 	if (len > 5 && !memcmp(line, "HTTP/", 5)) {
 		x->response = (struct response){
 			.range_first = -1, .range_total = -1, .length = -1};
@@ -370,8 +379,12 @@ static enum try_end end_of(struct exchange *x, CURLcode code)
 		return may_pass(code) ? TRY_AGAIN : TRY_REFUSED;
 	}
 	/* An empty body calls no callback. */
-	if (!x->started && status == 200 && part_reset(a->part, &a->err))
-		return TRY_LOCAL;
+	if (!x->started && status == 200) {
+		if (part_reset(a->part, &a->err))
+			return TRY_LOCAL;
+		if (check_announced(x, 0))
+			return x->end;
+	}
 	if (!x->started && status == 206) {
 		snprintf(a->reason, sizeof(a->reason), "the server sent an empty range");
 		return part_reset(a->part, &a->err) ? TRY_LOCAL : TRY_AGAIN;
