@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "kernel/buildlog.h"
 #include "kernel/kmake.h"
+#include "orchestrator/base/digest.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/log.h"
 #include "orchestrator/base/mem.h"
@@ -44,6 +45,35 @@ static void add_timestamp(struct str_vec *env, int64_t date)
 	str_vec_addf(env, "SOURCE_DATE_EPOCH=%lld", (long long)date);
 }
 
+/* The caller's wish, and the sysroot's programs: not every one has ccache. */
+static bool has_ccache(const struct kbuild *k)
+{
+	_close_ int root =
+		k->ccache ? open(k->root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	_close_ int program = -1;
+
+	if (root >= 0)
+		program = fs_open_in_root(root, "usr/bin/ccache", O_PATH | O_CLOEXEC);
+	return program >= 0;
+}
+
+/* ccache would look at the compiler driver alone to tell two compilers apart; cc1 and the
+ * assembler make the object as well. A sysroot of the store is named by all it holds. */
+static void add_ccache(const struct kbuild *k, struct str_vec *env)
+{
+	_str_vec_ struct str_vec parts = {0};
+	const char *name = NULL;
+
+	str_split(&parts, k->root, "/");
+	STR_VEC_FOREACH (part, &parts)
+		name = digest_is_sha256(part) ? part : name;
+	str_vec_add(env, "CCACHE_DIR=/ccache");
+	if (name)
+		str_vec_addf(env, "CCACHE_COMPILERCHECK=string:%s", name);
+	else
+		str_vec_add(env, "CCACHE_COMPILERCHECK=content");
+}
+
 void kmake_env(const struct kbuild *k, struct str_vec *env)
 {
 	static const char *const fixed[] = {
@@ -61,11 +91,8 @@ void kmake_env(const struct kbuild *k, struct str_vec *env)
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		str_vec_add(env, fixed[i]);
 	add_timestamp(env, k->date);
-	if (k->ccache) {
-		str_vec_add(env, "CCACHE_DIR=/ccache");
-		/* Results must not depend on the cache's idea of sameness. */
-		str_vec_add(env, "CCACHE_COMPILERCHECK=content");
-	}
+	if (has_ccache(k))
+		add_ccache(k, env);
 	if (has_jobserver(k))
 		str_vec_add(env, "MAKEFLAGS= -j --jobserver-auth=3,4");
 }
@@ -76,9 +103,9 @@ void kmake_args(const struct kbuild *k, struct str_vec *args)
 	toolchain_make_args(k->toolchain, k->arch, args);
 	/* Given, though empty: else scripts/setlocalversion may look for git. */
 	str_vec_add(args, "LOCALVERSION=");
-	if (k->ccache && k->toolchain->llvm)
+	if (has_ccache(k) && k->toolchain->llvm)
 		str_vec_addf(args, "CC=ccache %s", k->toolchain->compiler);
-	else if (k->ccache)
+	else if (has_ccache(k))
 		str_vec_addf(
 			args, "CC=ccache %s-%s", k->arch->triple, k->toolchain->compiler);
 	if (!has_jobserver(k))
@@ -137,7 +164,7 @@ int kmake_box(const struct kbuild *k, const struct kmake_run *run, struct proc_e
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		binds[i] = run->binds[i];
-	if (k->ccache)
+	if (has_ccache(k))
 		binds[n] = (struct box_bind){k->ccache, "/ccache", true};
 	if (run->make && has_jobserver(k)) {
 		box.jobserver[0] = k->jobserver[0];

@@ -10,7 +10,8 @@ build="gcc make pkg-config libc6-dev libarchive-dev libcurl4-openssl-dev libssl-
 run="gpgv ca-certificates git xz-utils"
 tests="check git gpg gpgv gpg-agent kmod skopeo umoci podman buildah docker-registry
 	qemu-system-x86 qemu-utils busybox-static cpio strace util-linux xz-utils zstd
-	patch gcc-aarch64-linux-gnu zip"
+	patch gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu zip
+	clang dpkg-dev ccache qemu-system-arm qemu-system-misc"
 
 check=
 [ "${1:-}" = --check ] && check=1 && shift

@@ -325,7 +325,9 @@ static int for_each(const struct box *b, overlay_fn *fn, struct err *e)
 
 	if (fs_mkdirs(AT_FDCWD, b->scratch, 0755, e))
 		return -1;
-	if (!str_eq(b->root, "/") && fn(root, "/", b->scratch, e))
+	_free_ char *real = realpath(b->root, NULL);
+
+	if (!str_eq(real, "/") && fn(root, "/", b->scratch, e))
 		return -1;
 	for (const struct box_overlay *o = b->overlays; o && o->at; o++)
 		if (fs_mkdirs(AT_FDCWD, o->scratch, 0755, e) ||

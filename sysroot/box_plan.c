@@ -196,11 +196,16 @@ static int add_root(struct box_plan *plan, const struct box *b, struct err *e)
 	plan->mount_point = below(plan, scratch, "root");
 	if (fs_mkdirs(AT_FDCWD, plan->mount_point, 0755, e))
 		return -1;
-	if (str_eq(b->root, "/"))
-		add_host_root(plan);
-	else if (add_overlay(plan, "/", lower, b->scratch, e))
+	/* A store may have a link to it for a result. */
+	const char *root = absolute(plan, b->root, e);
+
+	if (!root)
 		return -1;
-	return 0;
+	if (str_eq(root, "/")) {
+		add_host_root(plan);
+		return 0;
+	}
+	return add_overlay(plan, "/", lower, b->scratch, e);
 }
 
 static int add_bind(struct box_plan *plan, const struct box_bind *bind, struct err *e)
