@@ -222,6 +222,8 @@ START_TEST(layer_shows_the_patched_tree)
 {
 	static const char *const texts[] = {HEAD "@@ -8,3 +8,2 @@\n 8\n-9\n 10\n",
 		"--- a/gone/only\n+++ /dev/null\n@@ -1 +0,0 @@\n-bye\n",
+		/* The directory went with its only file: made again it is opaque. */
+		"--- /dev/null\n+++ b/gone/other\n@@ -0,0 +1 @@\n+other\n",
 		"--- /dev/null\n+++ b/new/deep/file\n@@ -0,0 +1 @@\n+new\n",
 		"diff --git a/dir/old b/dir/moved\nsimilarity index 100%\n"
 		"rename from dir/old\nrename to dir/moved\n",
@@ -241,9 +243,9 @@ START_TEST(layer_shows_the_patched_tree)
 	ck_assert_int_eq(st.st_mode & 0777, 0755);
 	ck_assert(!fs_exists(t->out, "layer/dir/file.orig"));
 	tree_test_show(t, &seen);
-	ck_assert_str_eq(buf_str(&seen),
-		"./dir/file\n1\n2\n3\n4\n5\n6\n7\n8\n10\n"
-		"./dir/moved\nold\n./exec\n#!/bin/sh\ntrue\n./new/deep/file\nnew\n");
+	ck_assert_str_eq(buf_str(&seen), "./dir/file\n1\n2\n3\n4\n5\n6\n7\n8\n10\n"
+					 "./dir/moved\nold\n./exec\n#!/bin/sh\ntrue\n./"
+					 "gone/other\nother\n./new/deep/file\nnew\n");
 	tree_test_free(t);
 }
 END_TEST
