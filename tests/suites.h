@@ -18,6 +18,7 @@
 	X(suite_box_probes)                                                              \
 	X(suite_box_copy)                                                                \
 	X(suite_toolchain)                                                               \
+	X(suite_box_host)                                                                \
 	X(suite_patch)                                                                   \
 	X(suite_buildlog)                                                                \
 	X(suite_devkit)                                                                  \

@@ -359,93 +359,6 @@ START_TEST(several_at_once)
 }
 END_TEST
 
-static void put(const char *path, const char *text)
-{
-	_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		_exit(40);
-}
-
-/* A host that forbids user namespaces to plain users, made with a user namespace: its own
- * limit is 0, and this process is not root in it. */
-static void forbid_namespaces(bool as_root)
-{
-	_free_ char *uid = test_path("%d %d 1", as_root ? 0 : 1000, (int)geteuid());
-	_free_ char *gid = test_path("%d %d 1", as_root ? 0 : 1000, (int)getegid());
-
-	if (unshare(CLONE_NEWUSER))
-		_exit(41);
-	put("/proc/self/uid_map", uid);
-	put("/proc/self/setgroups", "deny");
-	put("/proc/self/gid_map", gid);
-	put("/proc/sys/user/max_user_namespaces", "0");
-}
-
-static int in_forbidden(bool as_root, int (*fn)(void *arg), void *arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		forbid_namespaces(as_root);
-		_exit(fn(arg));
-	}
-	waitpid(pid, &status, 0);
-	ck_assert(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static int probe_is_refused(void *arg)
-{
-	struct err e = {0};
-	const char *want = arg;
-
-	if (box_probe(&e) == 0)
-		return 1;
-	if (!str_eq(e.msg, want))
-		fprintf(stderr, "%s\n", e.msg);
-	return e.code == ERR_BOX && str_eq(e.msg, want) ? 0 : 2;
-}
-
-START_TEST(the_knob_is_named)
-{
-	struct err e = {0};
-	bool possible = box_probe(&e) == 0;
-
-	if (!test_need_that(possible, possible ? "a box" : e.msg))
-		return;
-	ck_assert_int_eq(
-		in_forbidden(false, probe_is_refused,
-			"box: can't make namespaces: No space left on device "
-			"(user.max_user_namespaces is 0: the administrator can raise it, "
-			"say to 10000)"),
-		0);
-}
-END_TEST
-
-static int run_without_user_namespace(void *arg)
-{
-	_buf_ struct buf out = {0};
-	struct box_fixture *f = arg;
-
-	ck_assert_int_eq(
-		box_sh(f, &out, "id -u; cat /linux/file; echo x >/linux/file"), 0);
-	ck_assert_str_eq(buf_str(&out), "0\nlower\n");
-	return 0;
-}
-
-/* Root needs no user namespace: where there is none to be had, the other walls stand. */
-START_TEST(root_needs_no_user_namespace)
-{
-	struct box_fixture f;
-
-	if (!box_fixture_shell(&f))
-		return;
-	ck_assert_int_eq(in_forbidden(true, run_without_user_namespace, &f), 0);
-}
-END_TEST
-
 /* The provider "host": programs of this machine, and nothing else of it. */
 START_TEST(host_root_is_read_only)
 {
@@ -469,92 +382,6 @@ START_TEST(host_root_is_read_only)
 }
 END_TEST
 
-/* In a session of its own on a terminal of its own, as from a login. */
-static void person(struct box_fixture *f, int terminal)
-{
-	struct err e = {0};
-	int status = 0;
-
-	setsid();
-	if (ioctl(terminal, TIOCSCTTY, 0))
-		_exit(40);
-	dup2(terminal, 2);
-	if (box_shell(&f->box, NULL, &status, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		_exit(41);
-	}
-	/* The foreground is kiln's again. */
-	_exit(tcgetpgrp(terminal) == getpgrp() ? status : 42);
-}
-
-/* Types the lines, and reads until the terminal is closed. */
-static void type_lines(int master, const char *lines, struct buf *out)
-{
-	char chunk[1024];
-	ssize_t n;
-
-	ck_assert_int_eq(write(master, lines, strlen(lines)), (ssize_t)strlen(lines));
-	while ((n = read(master, chunk, sizeof(chunk))) > 0)
-		buf_add(out, chunk, (size_t)n);
-}
-
-START_TEST(shell_has_a_terminal)
-{
-	struct box_fixture f;
-	_buf_ struct buf out = {0};
-	int master, terminal, status;
-
-	if (!box_fixture_shell(&f))
-		return;
-	f.box.cwd = "/linux";
-	ck_assert_int_eq(openpty(&master, &terminal, NULL, NULL, NULL), 0);
-	pid_t pid = fork();
-
-	if (pid == 0)
-		person(&f, terminal);
-	close(terminal);
-	type_lines(master,
-		"echo in $(pwd) as $(id -u)\n test -t 0 && echo a terminal\n"
-		"busybox ps -o pid,comm >ps; cat ps\nexit 9\n",
-		&out);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 9, "%d: %s", status,
-		buf_str(&out));
-	ck_assert_msg(strstr(buf_str(&out), "in /linux as 0\r\n"), "%s", buf_str(&out));
-	ck_assert_msg(strstr(buf_str(&out), "a terminal\r\n"), "%s", buf_str(&out));
-	ck_assert_msg(!strstr(buf_str(&out), "job control"), "%s", buf_str(&out));
-}
-END_TEST
-
-/* One command, without a terminal; and a shell without one is refused. */
-START_TEST(command_in_the_box)
-{
-	static const char *const command[] = {"/bin/sh", "-c", "exit 4", NULL};
-	struct box_fixture f;
-	struct err e = {0};
-	int status = -1;
-
-	if (!box_fixture_shell(&f))
-		return;
-	ck_ok(box_shell(&f.box, command, &status, &e), &e);
-	ck_assert_int_eq(status, 4);
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		setsid(); /* a session without a terminal */
-		_exit(box_shell(&f.box, NULL, &status, &e) == -1 &&
-					str_eq(e.msg, "a shell needs a terminal: run "
-						      "this from one, or "
-						      "name a command")
-				? e.code
-				: 50);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFEXITED(status));
-	ck_assert_int_eq(WEXITSTATUS(status), ERR_USAGE);
-}
-END_TEST
-
 Suite *suite_box(void);
 Suite *suite_box(void)
 {
@@ -562,10 +389,9 @@ Suite *suite_box(void)
 
 	test_case(s, "programs", 60, scripts_run, changes_land_in_scratch, odd_paths_work,
 		jobserver_is_3_and_4, calls_run_inside, several_at_once,
-		shell_has_a_terminal, command_in_the_box, host_root_is_read_only);
+		host_root_is_read_only);
 	test_case(s, "ends", 30, cancel_kills, box_dies_with_kiln);
-	test_case(s, "refusals", 30, refusals_are_sentences,
-		missing_directories_are_named, the_knob_is_named,
-		root_needs_no_user_namespace);
+	test_case(
+		s, "refusals", 30, refusals_are_sentences, missing_directories_are_named);
 	return s;
 }
