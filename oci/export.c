@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "oci/blob.h"
 #include "oci/index.h"
@@ -82,14 +81,8 @@ static int add_blobs(
 	str_vec_sort(&names);
 	for (size_t i = 0; i < names.len; i++) {
 		_free_ char *path = oci_blob_path(names.items[i]);
-		_json_ json_t *descriptor = NULL;
-		struct stat st;
 
-		if (fstatat(l->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_set(e, ERR_STORE, "%s/%s: the blob is missing",
-				l->path, path);
-		descriptor = oci_descriptor("", names.items[i], (uint64_t)st.st_size);
-		if (oci_blob_check(l, descriptor, e) < 0 ||
+		if (oci_blob_check(l, json_object_get(set, names.items[i]), e) < 0 ||
 			tar_add_file_as(tar, path, 0644, l->dir, path, e) < 0)
 			return -1;
 	}

@@ -22,7 +22,7 @@ static int add_leaf(
 	if (!hex)
 		return err_set(
 			e, ERR_STORE, "%s: a descriptor has no sha256 digest", l->path);
-	json_object_set_new(set, hex, json_true());
+	json_object_set(set, hex, (json_t *)descriptor);
 	return 0;
 }
 

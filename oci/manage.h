@@ -6,8 +6,8 @@
 #include "oci/layout.h"
 #include "orchestrator/base/str.h"
 
-/* Adds the hex digests of a descriptor and of all that is reached from it to set, an
- * object whose keys they are. ERR_STORE when an index or manifest can't be read. */
+/* Adds a descriptor and all that are reached from it to set, an object with their hex
+ * digests as keys. ERR_STORE when an index or manifest can't be read. */
 int oci_reach(
 	const struct oci_layout *l, const json_t *descriptor, json_t *set, struct err *e);
 /* The same for everything that index.json names. */

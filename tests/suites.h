@@ -25,6 +25,8 @@
 	X(suite_compile)                                                                 \
 	X(suite_module_sign)                                                             \
 	X(suite_oci_image)                                                               \
-	X(suite_oci_publish)
+	X(suite_oci_publish)                                                             \
+	X(suite_oci_verify)                                                              \
+	X(suite_oci_clients)
 
 #endif
