@@ -94,8 +94,12 @@ static int digest_by_sums(struct fetch *f, struct item *item, struct err *e)
 	if (!item->older ||
 		source_sums_get(
 			f->env, &f->keys, item->older, item->name, &older, &second) ||
-		source_sums_find(&older, item->name, item->sha256, &second))
-		return second.code ? err_wrap(e, "%s", second.msg) : -1;
+		source_sums_find(&older, item->name, item->sha256, &second)) {
+		/* Offline the one for older files may only be missing here. */
+		if (f->env->offline && second.code == ERR_NETWORK)
+			*e = second;
+		return -1;
+	}
 	item->sums_signer = older.signer;
 	free(item->dir);
 	item->dir = steal(item->older);

@@ -34,7 +34,7 @@ int source_info_write(int dirfd, const struct source_info *info, struct err *e)
 {
 	_json_ json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I}", "version",
 		info->version, "url", info->url, "sha256", info->sha256, "proof",
-		info->proof, "date", (json_int_t)info->date);
+		info->proof ? info->proof : "", "date", (json_int_t)info->date);
 	_buf_ struct buf text = {0};
 	if (!j)
 		return err_set(e, ERR_INTERNAL, "%s: a text is no UTF-8", SOURCE_INFO);

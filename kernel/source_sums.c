@@ -22,14 +22,10 @@ void source_sums_free(struct source_sums *s)
 	*s = (struct source_sums){0};
 }
 
-/* "sums-projects-rt-6.1.asc" */
-static char *cache_name(const char *dir)
+/* Where a verified copy stays, below the cache. */
+static char *kept_name(const char *dir)
 {
-	char *name = xasprintf("sums-%s.asc", dir);
-	for (char *c = name; *c; c++)
-		if (*c == '/')
-			*c = '-';
-	return name;
+	return xasprintf("sums/%s/sha256sums.asc", dir);
 }
 
 static const char *day(long long seconds)
@@ -125,51 +121,58 @@ char *source_sums_newest(const struct source_sums *sums, const char *series)
 	return steal(newest);
 }
 
-/* The fresh file of one mirror, against the newest that was ever seen. */
-static int fetch_from(const char *mirror, const char *dir, const struct source_env *env,
+/* Today's file is verified under its own name in a directory of this process, and only
+ * then takes the place of the one that was kept. */
+static int verify_fresh(const char *fresh, const char *kept,
 	const struct source_keys *keys, const struct source_sums *seen,
 	struct source_sums *sums, struct err *e)
 {
-	_free_ char *url = xasprintf("%s/%s/sha256sums.asc", mirror, dir);
-	_free_ char *name = cache_name(dir);
-	_free_ char *fresh = xasprintf("%s.%d", name, (int)getpid());
-	_free_ char *path = fs_join(env->cache, fresh);
-	_close_ int cache = fs_open_dir(AT_FDCWD, env->cache, e);
-	if (cache < 0)
+	if (verify(fresh, keys, sums, e))
 		return -1;
-	struct download d = {
-		.urls = (const char *const[]){url, NULL},
-		.dirfd = cache,
-		.name = fresh,
-		.max_size = SUMS_LIMIT,
-		.what = sums->place,
-	};
-	if (download_file(&d, e))
-		return -1;
-	int status = verify(path, keys, sums, e);
-	if (!status && seen && sums->signer.signed_at < seen->signer.signed_at) {
+	if (seen && sums->signer.signed_at < seen->signer.signed_at) {
 		_free_ char *old = xstrdup(day(sums->signer.signed_at));
-		status = err_set(e, ERR_VERIFY,
+		return err_set(e, ERR_VERIFY,
 			"it was signed %s UTC, and a newer one, signed %s UTC, was seen "
 			"before: "
 			"replayed, or the mirror is behind",
 			old, day(seen->signer.signed_at));
 	}
-	if (!status && renameat(cache, fresh, cache, name))
-		status = err_sys(e, "can't rename %s", path);
-	if (status) {
-		unlinkat(cache, fresh, 0);
-		return err_wrap(e, "%s", url);
-	}
+	if (rename(fresh, kept))
+		return err_sys(e, "can't rename %s", fresh);
 	return 0;
+}
+
+static int fetch_from(const char *mirror, const char *dir, const struct source_env *env,
+	const struct source_keys *keys, const struct source_sums *seen,
+	struct source_sums *sums, struct err *e)
+{
+	_free_ char *url = xasprintf("%s/%s/sha256sums.asc", mirror, dir);
+	_free_ char *own = xasprintf("%s/sums/%s/%d", env->cache, dir, (int)getpid());
+	_free_ char *fresh = fs_join(own, "sha256sums.asc");
+	_free_ char *name = kept_name(dir), *kept = fs_join(env->cache, name);
+	struct err ignored = {0};
+	if (fs_mkdirs(AT_FDCWD, own, 0755, e))
+		return -1;
+	_close_ int own_fd = fs_open_dir(AT_FDCWD, own, e);
+	struct download d = {
+		.urls = (const char *const[]){url, NULL},
+		.dirfd = own_fd,
+		.name = "sha256sums.asc",
+		.max_size = SUMS_LIMIT,
+		.what = sums->place,
+	};
+	int status = own_fd < 0 ? -1 : download_file(&d, e);
+	if (!status && verify_fresh(fresh, kept, keys, seen, sums, e))
+		status = err_wrap(e, "%s", url);
+	fs_remove(AT_FDCWD, own, &ignored);
+	return status;
 }
 
 /* What an earlier call left; -1 when nothing, or nothing that these keys prove. */
 static int from_cache(const struct source_env *env, const struct source_keys *keys,
 	const char *dir, struct source_sums *sums)
 {
-	_free_ char *name = cache_name(dir);
-	_free_ char *path = fs_join(env->cache, name);
+	_free_ char *name = kept_name(dir), *path = fs_join(env->cache, name);
 	struct err ignored = {0};
 	if (!fs_exists(AT_FDCWD, path))
 		return -1;

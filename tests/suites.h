@@ -12,6 +12,7 @@
 	X(suite_tar)                                                                     \
 	X(suite_json)                                                                    \
 	X(suite_download_tls)                                                            \
+	X(suite_source)                                                                  \
 	X(suite_gpgv)                                                                    \
 	X(suite_download)                                                                \
 	X(suite_box)                                                                     \

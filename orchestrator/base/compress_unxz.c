@@ -52,8 +52,8 @@ static int refuse(const struct unxz *u, lzma_ret code, struct err *e)
 		lzma_ret code;
 		const char *text;
 	} texts[] = {
-		{LZMA_FORMAT_ERROR, "it is not in .xz format, or something follows it"},
-		{LZMA_DATA_ERROR, "its data is damaged"},
+		{LZMA_FORMAT_ERROR, "it is not in .xz format"},
+		{LZMA_DATA_ERROR, "its data is damaged, or something follows it"},
 		{LZMA_BUF_ERROR, "it ends too early"},
 		{LZMA_OPTIONS_ERROR, "it needs a newer liblzma"},
 		{LZMA_MEMLIMIT_ERROR, "it wants more than 1 GiB of memory"},
