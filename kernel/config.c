@@ -22,7 +22,8 @@ static int model_read(const struct kbuild *k, struct kconfig *kc, struct err *e)
 	return 0;
 }
 
-/* The first few of what was not kept: the whole list is in the log. */
+/* The first few of what was not kept, none that only follow from another: the whole list
+ * is in the log. */
 static void broken_list(
 	const struct config_report *report, bool toolchain_too, struct buf *out)
 {
@@ -34,7 +35,7 @@ static void broken_list(
 		if (row->fate == FATE_KEPT ||
 			(row->cause == CAUSE_TOOLCHAIN && !toolchain_too))
 			continue;
-		if (said == 5) {
+		if (said == 5 || row->follows) {
 			more++;
 			continue;
 		}
@@ -43,7 +44,8 @@ static void broken_list(
 			row->asked->line, row->got, row->why);
 	}
 	if (more)
-		buf_addf(out, "; and %zu more, all of them in the log", more);
+		buf_addf(out, "%s%zu more, all of them in the log", said ? "; and " : "",
+			more);
 }
 
 static int check_contract(const struct config_report *report, struct err *e)

@@ -157,21 +157,26 @@ enum blame config_blame_computed(
 		buf_adds(words, ", as ");
 		return config_blame(b, symbol->depends, KC_M, words);
 	}
-	for (const struct kc_select *s = symbol->selected_by; s && said < 4;
-		s = s->next) {
-		if (s->imply || !s->by->defined)
-			continue;
-		_buf_ struct buf ignored = {0};
-		enum blame one = symbol_below(b, s->by, &ignored);
-		best = one > best ? one : best;
-		buf_addf(words, "%s%s", said++ ? ", " : ", selected only by ",
-			s->by->name);
-	}
+	/* Who was asked for stands first: that is where a user can look. */
+	for (int asked = 1; asked >= 0; asked--)
+		for (const struct kc_select *s = symbol->selected_by; s && said < 4;
+			s = s->next) {
+			_buf_ struct buf ignored = {0};
+
+			if (s->imply || !s->by->defined ||
+				asked != !!config_find(b->report->asked, s->by->name))
+				continue;
+			enum blame one = symbol_below(b, s->by, &ignored);
+			best = one > best ? one : best;
+			buf_addf(words, "%s%s", said++ ? ", " : ", selected only by ",
+				s->by->name);
+		}
 	return best;
 }
 
 static enum blame asked_below(struct blamer *b, struct config_row *row, struct buf *words)
 {
+	b->follows = true;
 	config_explain(b->report, b->kc, row);
 	buf_addf(words, ", itself %s", config_fate_name(row->fate));
 	where(row->asked, words);

@@ -11,6 +11,7 @@ struct blamer {
 	struct config_report *report;
 	struct kconfig *kc;
 	unsigned depth; /* of reasons within reasons */
+	bool follows;	/* a symbol was named that was itself not kept */
 };
 
 /* expr is below need (or only the compiler knows): says which of its terms fail. */

@@ -30,6 +30,7 @@ struct config_row {
 	enum config_fate fate;
 	enum config_cause cause;
 	const char *why; /* a clause without a full stop; NULL when kept */
+	bool follows;	 /* only because another asked symbol was not kept */
 	bool explaining; /* being worked on: for circles */
 };
 

@@ -17,6 +17,7 @@ static enum kc_tri eval(const struct why *w, const struct kc_expr *expr)
 static void conclude(struct why *w, enum config_cause cause)
 {
 	w->row->cause = cause;
+	w->row->follows = w->blamer.follows;
 	w->row->why = arena_strdup(&w->blamer.report->arena, buf_str(&w->words));
 }
 
@@ -273,7 +274,7 @@ static enum kc_tri amount(const struct kc_symbol *symbol, const char *value)
 void config_explain(
 	struct config_report *report, struct kconfig *kc, struct config_row *row)
 {
-	struct why w = {.blamer = {report, kc, 0},
+	struct why w = {.blamer = {.report = report, .kc = kc},
 		.row = row,
 		.symbol = kconfig_find(kc, row->asked->name)};
 	bool done = row->fate == FATE_KEPT || row->cause != CAUSE_NONE || row->explaining;

@@ -1,0 +1,13 @@
+/* config_repro.h: options that make every build of a kernel another one. */
+#ifndef KILN_CONFIG_REPRO_H
+#define KILN_CONFIG_REPRO_H
+
+#include "kernel/config_text.h"
+#include "kernel/kbuild.h"
+
+/* Adds one line for each such option that the request asks for: where, what it does to
+ * the result, and what kiln does about it. Reads only the request's files. */
+int config_nondeterminism(
+	const struct config_request *request, struct str_vec *lines, struct err *e);
+
+#endif
