@@ -28,6 +28,8 @@
 	X(suite_oci_image)                                                               \
 	X(suite_oci_publish)                                                             \
 	X(suite_oci_verify)                                                              \
-	X(suite_oci_clients)
+	X(suite_oci_clients)                                                             \
+	X(suite_config_text)                                                             \
+	X(suite_config)
 
 #endif
