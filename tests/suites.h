@@ -15,6 +15,8 @@
 	X(suite_source)                                                                  \
 	X(suite_gpgv)                                                                    \
 	X(suite_download)                                                                \
+	X(suite_archive)                                                                 \
+	X(suite_archive_hostile)                                                         \
 	X(suite_box)                                                                     \
 	X(suite_box_probes)                                                              \
 	X(suite_box_copy)                                                                \
