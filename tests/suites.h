@@ -13,6 +13,7 @@
 	X(suite_json)                                                                    \
 	X(suite_download_tls)                                                            \
 	X(suite_source)                                                                  \
+	X(suite_source_other)                                                            \
 	X(suite_gpgv)                                                                    \
 	X(suite_download)                                                                \
 	X(suite_archive)                                                                 \
