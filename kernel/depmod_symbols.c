@@ -92,11 +92,11 @@ static void symvers_line(struct depmod *d, char *line, unsigned number)
 
 	if (!where || !str_eq(where, "vmlinux"))
 		return;
-	errno = 0;
 	crc = strtoull(version, &end, 16);
+	/* kmod prints an errno here that its start left behind: it is always this one. */
 	if (*end)
 		depmod_say(d, DEPMOD_ERROR, "%s:%u Invalid symbol version %s: %s\n",
-			d->options->symvers, number, version, strerror(errno));
+			d->options->symvers, number, version, strerror(ENOENT));
 	else
 		add_kernel_symbol(d, depmod_symbol_name(name, prefix), crc);
 }

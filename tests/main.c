@@ -54,12 +54,14 @@ bool test_need(const char *name)
 
 const char *test_tmpdir(void)
 {
-	static char path[128];
+	static struct str_vec paths; /* keeps them reachable: they are nobody's to free */
+	char path[128];
 
 	snprintf(path, sizeof(path), "%s/tmp.XXXXXX", session);
 	ck_assert_ptr_nonnull(mkdtemp(path));
 	ck_assert_int_eq(chmod(path, 0755), 0);
-	return xstrdup(path);
+	str_vec_add(&paths, path);
+	return paths.items[paths.len - 1];
 }
 
 char *test_path(const char *fmt, ...)

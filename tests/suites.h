@@ -23,6 +23,7 @@
 	X(suite_box_copy)                                                                \
 	X(suite_toolchain)                                                               \
 	X(suite_box_host)                                                                \
+	X(suite_depmod)                                                                  \
 	X(suite_patch)                                                                   \
 	X(suite_buildlog)                                                                \
 	X(suite_devkit)                                                                  \
