@@ -6,7 +6,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev libarchive-dev libcurl4-openssl-dev libssl-dev
 	libkmod-dev libelf-dev libzstd-dev libisal-dev liblzma-dev
-	libjansson-dev libsolv-dev libsolvext-dev"
+	libjansson-dev libsolv-dev libsolvext-dev libgit2-dev"
 run="gpgv ca-certificates git xz-utils"
 tests="check git gpg gpgv gpg-agent kmod skopeo umoci podman buildah oci-image-tool docker-registry
 	qemu-system-x86 qemu-utils busybox-static cpio strace util-linux xz-utils zstd
@@ -29,7 +29,7 @@ done
 if [ -n "$check" ]; then
 	command -v pkg-config >/dev/null 2>&1 &&
 		pkg-config --exists libarchive libcurl libcrypto libkmod libelf libzstd \
-			libisal liblzma jansson libsolv libsolvext && exit 0
+			libisal liblzma jansson libsolv libsolvext libgit2 && exit 0
 	echo "kiln's build dependencies are missing: run 'make deps', or install" $build >&2
 	exit 2
 fi

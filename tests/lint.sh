@@ -40,6 +40,7 @@ door 'zstd\.h|zlib\.h|lzma\.h|libdeflate\.h|isa-l' 'orchestrator/base/compress[a
 door 'jansson\.h' 'orchestrator/base/json\.h' jansson
 door 'libkmod\.h' 'kernel/depmod_kmod\.c' libkmod
 door 'gelf\.h|libelf\.h' 'kernel/elf\.c' libelf
+door 'git2' 'orchestrator/git\.c' libgit2
 door 'solv/' 'sysroot/debian_solve\.c' libsolv
 
 # Calls that are ruled out, in the product; tests may not use them either.

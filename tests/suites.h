@@ -2,38 +2,46 @@
 #ifndef KILN_TEST_SUITES_H
 #define KILN_TEST_SUITES_H
 
-#define SUITES(X)                                                                        \
-	X(suite_err)                                                                     \
-	X(suite_str)                                                                     \
-	X(suite_fs)                                                                      \
-	X(suite_proc)                                                                    \
-	X(suite_digest)                                                                  \
-	X(suite_compress)                                                                \
-	X(suite_tar)                                                                     \
-	X(suite_json)                                                                    \
-	X(suite_download_tls)                                                            \
-	X(suite_source)                                                                  \
-	X(suite_source_other)                                                            \
-	X(suite_gpgv)                                                                    \
-	X(suite_download)                                                                \
-	X(suite_archive)                                                                 \
-	X(suite_archive_hostile)                                                         \
-	X(suite_box)                                                                     \
-	X(suite_box_probes)                                                              \
-	X(suite_box_copy)                                                                \
-	X(suite_toolchain)                                                               \
-	X(suite_box_host)                                                                \
-	X(suite_depmod)                                                                  \
-	X(suite_patch)                                                                   \
-	X(suite_buildlog)                                                                \
-	X(suite_devkit)                                                                  \
-	X(suite_compile)                                                                 \
-	X(suite_module_sign)                                                             \
-	X(suite_oci_image)                                                               \
-	X(suite_oci_publish)                                                             \
-	X(suite_oci_verify)                                                              \
-	X(suite_oci_clients)                                                             \
-	X(suite_config_text)                                                             \
-	X(suite_config)
+/* clang-format off */
+#define SUITES(X) \
+	X(suite_err) \
+	X(suite_str) \
+	X(suite_fs) \
+	X(suite_proc) \
+	X(suite_digest) \
+	X(suite_compress) \
+	X(suite_tar) \
+	X(suite_json) \
+	X(suite_download_tls) \
+	X(suite_source) \
+	X(suite_source_other) \
+	X(suite_gpgv) \
+	X(suite_download) \
+	X(suite_archive) \
+	X(suite_archive_hostile) \
+	X(suite_box) \
+	X(suite_box_probes) \
+	X(suite_box_copy) \
+	X(suite_toolchain) \
+	X(suite_box_host) \
+	X(suite_depmod) \
+	X(suite_patch) \
+	X(suite_buildlog) \
+	X(suite_devkit) \
+	X(suite_compile) \
+	X(suite_module_sign) \
+	X(suite_oci_image) \
+	X(suite_oci_publish) \
+	X(suite_oci_verify) \
+	X(suite_oci_clients) \
+	X(suite_config_text) \
+	X(suite_config) \
+	X(suite_workspace) \
+	X(suite_options) \
+	X(suite_stage) \
+	X(suite_git) \
+	X(suite_build) \
+
+/* clang-format on */
 
 #endif

@@ -1,0 +1,32 @@
+/* kiln fetch: brings every input in, so that a build without network can run. */
+#include <stdio.h>
+#include "orchestrator/base/log.h"
+#include "orchestrator/command.h"
+#include "orchestrator/run.h"
+#include "orchestrator/session.h"
+
+/* The stages whose steps bring something in; the others only need what these made. */
+static bool is_input(const struct stage *stage)
+{
+	return str_eq(stage->name, "source") || str_eq(stage->name, "tools") ||
+	       str_eq(stage->name, "sysroot") || str_eq(stage->name, "perf-sysroot");
+}
+
+int cmd_fetch(
+	const struct options *global, int argc, char **argv, int *status, struct err *e)
+{
+	_selection_ struct selection selection = {0};
+	_session_ struct session s = {.store = {.fd = -1, .lock = -1}};
+	const struct option_row rows[] = {SELECTION_ROWS(&selection), {0}};
+
+	(void)status;
+	argc = options_rows(rows, argc, argv, e);
+	if (argc < 0 || session_open(&s, global, &selection, argc - 1, argv + 1, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s.plan.count; i++)
+		if (is_input(s.plan.steps[i]->stage))
+			plan_want(s.plan.steps[i]);
+	if (!plan_wanted(&s.plan))
+		log_info("every input is there already");
+	return run_plan(&s.plan, &s.env, global->progress, e);
+}

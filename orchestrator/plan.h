@@ -1,0 +1,37 @@
+/* plan.h: the steps that targets need, each once, with all keys known before any runs. */
+#ifndef KILN_PLAN_H
+#define KILN_PLAN_H
+
+#include "orchestrator/stage.h"
+#include "orchestrator/target.h"
+
+struct step {
+	const struct stage *stage;
+	const struct recipe *recipe; /* of the first target that asked for it */
+	const char *label;	     /* that target's name */
+	char key[SHA256_HEX_LEN + 1];
+	const char *text; /* what was hashed */
+	struct step *needs[STAGE_MAX_NEEDS];
+	const char *need_keys[STAGE_MAX_NEEDS];
+	bool present; /* in the store when the plan was made, or since */
+	bool wanted;  /* has to run */
+};
+struct plan {
+	struct arena *arena; /* the caller's */
+	struct step **steps; /* in the table's order within a target */
+	size_t count, cap;
+};
+void plan_free(struct plan *p);
+#define _plan_ __attribute__((cleanup(plan_free)))
+
+/* Adds the step of that stage for a target, and all that it needs; returns it. */
+struct step *plan_add(struct plan *p, const struct store *s, const struct target *t,
+	const struct stage *stage);
+/* Marks what has to run so that step is there: nothing if it is present. */
+void plan_want(struct step *step);
+size_t plan_wanted(const struct plan *p);
+
+/* "stage key" lines of a target's steps, for the store's records. */
+void plan_record(const struct step *top, struct buf *out);
+
+#endif

@@ -1,0 +1,78 @@
+/* stage.h: the stage table, which is the graph, and what a running step sees. */
+#ifndef KILN_STAGE_H
+#define KILN_STAGE_H
+
+#include <stdbool.h>
+#include "orchestrator/recipe.h"
+#include "orchestrator/store.h"
+
+#define STAGE_MAX_NEEDS	 5
+#define STAGE_MAX_FIELDS 12
+
+struct step_run;
+
+struct stage {
+	const char *name;
+	int version; /* raised when the code behind it makes other bytes of the same input
+		      */
+	const char *needs[STAGE_MAX_NEEDS]; /* names of rows above */
+	/* Fields it reads, as field + 1 so that 0 ends the list: FIELDS(...) writes it.
+	 */
+	int fields[STAGE_MAX_FIELDS];
+	unsigned cost; /* seconds one expects; orders steps until a run has been timed */
+	const char *noun; /* for progress: "compiling" */
+	int (*run)(struct step_run *r, struct err *e);
+};
+
+/* Rows stand in the order they run: a row's needs are above it. Ended by .name == NULL.
+ */
+extern const struct stage stages[];
+const struct stage *stage_find(const char *name);
+
+/* What is the same for all steps of a run, and in no key. */
+struct run_env {
+	const struct store *store;
+	const char *const *mirrors; /* NULL-ended */
+	bool offline;
+	bool use_ccache;
+	unsigned jobs;
+	const char *const *sysroot_dirs; /* NULL-ended */
+};
+
+/* A step at work, in a process of its own. */
+struct step_run {
+	const struct stage *stage;
+	const struct recipe *recipe;
+	const char *const *need_keys; /* parallel to stage->needs */
+	const struct run_env *env;
+	int out; /* the fresh directory that becomes the result */
+	const char *out_path, *scratch;
+	int log;
+	int cancel;
+	int jobserver[2];
+	struct arena arena;
+};
+
+/* A field's text, or files. Reading one that the row does not declare is a bug in kiln,
+ * and aborts: what isn't in the key must not change the result. */
+const char *step_text(const struct step_run *r, enum field f);
+const struct field_value *step_files(const struct step_run *r, enum field f);
+/* Path of a need's result, or of name below it (arena); undeclared: aborts likewise. */
+const char *step_need(struct step_run *r, const char *stage, const char *name);
+
+/* The stages' own code, orchestrator/step_*.c. */
+int step_source(struct step_run *r, struct err *e);
+int step_tree(struct step_run *r, struct err *e);
+int step_tools(struct step_run *r, struct err *e);
+int step_sysroot(struct step_run *r, struct err *e);
+int step_perf_sysroot(struct step_run *r, struct err *e);
+int step_patch(struct step_run *r, struct err *e);
+int step_archive(struct step_run *r, struct err *e);
+int step_config(struct step_run *r, struct err *e);
+int step_compile(struct step_run *r, struct err *e);
+int step_pack(struct step_run *r, struct err *e);
+int step_perf(struct step_run *r, struct err *e);
+int step_image(struct step_run *r, struct err *e);
+int step_perf_image(struct step_run *r, struct err *e);
+
+#endif

@@ -1,0 +1,188 @@
+/* The stages that bring something in: source, tree, sysroots. */
+#include <fcntl.h>
+#include <unistd.h>
+#include "orchestrator/base/fs.h"
+#include "orchestrator/step_common.h"
+#include "orchestrator/step_inputs.h"
+#include "orchestrator/target.h"
+#include "sysroot/sysroot.h"
+
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+/* The keyrings' place: one file, or the directory of several. */
+static const char *keys_path(struct step_run *r)
+{
+	const struct field_value *keys = step_files(r, FIELD_KEYS);
+	const char *first = keys->count ? keys->files[0].path : "";
+	const char *slash = strrchr(first, '/');
+
+	if (keys->count == 1 || !slash)
+		return first;
+	return arena_strndup(&r->arena, first, (size_t)(slash - first));
+}
+
+static int spec_of(struct step_run *r, struct source_spec *spec, struct err *e)
+{
+	*spec = (struct source_spec){
+		.version = step_text(r, FIELD_VERSION),
+		.rt = or_null(step_text(r, FIELD_RT_VERSION)),
+		.pin = or_null(step_text(r, FIELD_PIN)),
+		.url = or_null(step_text(r, FIELD_SOURCE_URL)),
+		.keys = keys_path(r),
+		.apt = !str_eq(step_text(r, FIELD_ORIGIN), "kernel.org"),
+	};
+	return source_require_by_name(step_text(r, FIELD_REQUIRE), &spec->require, e);
+}
+
+/* An origin that was settled when it was planned takes mirrors of its kind alone. */
+static void mirrors_of_origin(struct step_run *r, struct str_vec *out)
+{
+	const char *origin = step_text(r, FIELD_ORIGIN);
+
+	for (const char *const *m = r->env->mirrors; *m; m++)
+		if (str_eq(origin, "either") ||
+			str_eq(origin, "apt") == str_starts(*m, "apt:"))
+			str_vec_add(out, *m);
+	if (str_eq(origin, "apt") && !out->len)
+		str_vec_add(out, "apt:");
+}
+
+static int source_env_of(struct step_run *r, struct str_vec *mirrors, char **cache,
+	struct source_env *env, struct err *e)
+{
+	static const char *const none[] = {NULL};
+
+	*cache = store_dir(r->env->store, "cache", e);
+	if (!*cache)
+		return -1;
+	mirrors_of_origin(r, mirrors);
+	*env = (struct source_env){
+		.cache = *cache,
+		.offline = r->env->offline,
+		.mirrors = mirrors->len ? (const char *const *)mirrors->items : none,
+	};
+	return 0;
+}
+
+int step_source(struct step_run *r, struct err *e)
+{
+	_str_vec_ struct str_vec mirrors = {0};
+	_free_ char *cache = NULL;
+	struct source_env env;
+	struct source_spec spec;
+
+	if (spec_of(r, &spec, e) < 0 || source_env_of(r, &mirrors, &cache, &env, e) < 0)
+		return -1;
+	return source_fetch(&spec, &env, r->out, e);
+}
+
+int step_tree(struct step_run *r, struct err *e)
+{
+	struct source_spec spec;
+
+	if (spec_of(r, &spec, e) < 0)
+		return -1;
+	return source_unpack(&spec, step_need(r, "source", NULL), r->out, e);
+}
+
+/* What a sysroot stage's root has to be good for. */
+static struct sysroot_use use_of(struct step_run *r, enum field f)
+{
+	if (f == FIELD_TOOLS)
+		return (struct sysroot_use){0};
+	return (struct sysroot_use){step_text(r, FIELD_ARCH),
+		step_text(r, FIELD_TOOLCHAIN), f == FIELD_PERF_SYSROOT};
+}
+
+static int make_sysroot(struct step_run *r, enum field f, struct err *e)
+{
+	struct sysroot_use use = use_of(r, f);
+	const char *name = step_sysroot_name(r, f);
+	const char *digest = step_text(r, f) + strlen(name) + 1;
+	_free_ char *cache = store_dir(r->env->store, "cache", e);
+	struct sysroot *s =
+		cache ? sysroot_load(r->env->sysroot_dirs, name, &use, e) : NULL;
+	struct sysroot_env env = {
+		.cache = cache, .offline = r->env->offline, .jobs = r->env->jobs};
+	_close_ int root = -1;
+	int ret = -1;
+
+	if (!s)
+		return -1;
+	if (!str_eq(sysroot_digest(s), digest)) {
+		err_set(e, ERR_USAGE,
+			"the sysroot %s changed while kiln was at work: again", name);
+	} else if (sysroot_root(s)) { /* the host's own: it stays where it is */
+		ret = symlinkat(sysroot_root(s), r->out, "root") < 0
+			      ? err_sys(e, "can't make a link to %s", sysroot_root(s))
+			      : 0;
+	} else if (fs_mkdirs(r->out, "root", 0755, e) == 0 &&
+		   (root = fs_open_dir(r->out, "root", e)) >= 0) {
+		ret = sysroot_make(s, &env, root, e);
+	}
+	sysroot_free(s);
+	return ret;
+}
+
+int step_tools(struct step_run *r, struct err *e)
+{
+	return make_sysroot(r, FIELD_TOOLS, e);
+}
+
+int step_sysroot(struct step_run *r, struct err *e)
+{
+	return make_sysroot(r, FIELD_SYSROOT, e);
+}
+
+int step_perf_sysroot(struct step_run *r, struct err *e)
+{
+	return make_sysroot(r, FIELD_PERF_SYSROOT, e);
+}
+
+static int source_lacks(struct step_run *r, struct str_vec *missing, struct err *e)
+{
+	_str_vec_ struct str_vec mirrors = {0};
+	_free_ char *cache = NULL;
+	struct source_env env;
+	struct source_spec spec;
+
+	if (spec_of(r, &spec, e) < 0 || source_env_of(r, &mirrors, &cache, &env, e) < 0)
+		return -1;
+	return source_missing(&spec, &env, missing, e);
+}
+
+static int sysroot_lacks(
+	struct step_run *r, enum field f, struct str_vec *missing, struct err *e)
+{
+	struct sysroot_use use = use_of(r, f);
+	_free_ char *cache = store_dir(r->env->store, "cache", e);
+	struct sysroot *s = cache ? sysroot_load(r->env->sysroot_dirs,
+					    step_sysroot_name(r, f), &use, e)
+				  : NULL;
+	struct sysroot_env env = {.cache = cache, .offline = true};
+	int ret = s ? sysroot_missing(s, &env, missing, e) : -1;
+
+	sysroot_free(s);
+	return ret;
+}
+
+int step_inputs_missing(const struct stage *stage, const struct recipe *recipe,
+	const struct run_env *env, struct str_vec *missing, struct err *e)
+{
+	struct step_run r = {.stage = stage, .recipe = recipe, .env = env};
+	int ret = 0;
+
+	if (stage->run == step_source)
+		ret = source_lacks(&r, missing, e);
+	else if (stage->run == step_tools)
+		ret = sysroot_lacks(&r, FIELD_TOOLS, missing, e);
+	else if (stage->run == step_sysroot)
+		ret = sysroot_lacks(&r, FIELD_SYSROOT, missing, e);
+	else if (stage->run == step_perf_sysroot)
+		ret = sysroot_lacks(&r, FIELD_PERF_SYSROOT, missing, e);
+	arena_free(&r.arena);
+	return ret;
+}

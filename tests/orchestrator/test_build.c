@@ -1,0 +1,211 @@
+/* Whole builds: a real kernel from the host's source package to an image that boots. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "tests/e2e.h"
+
+/* Unpacks a tag of a layout with umoci; returns the rootfs. */
+static char *unpack(const char *layout, const char *tag)
+{
+	const char *dir = test_tmpdir();
+	_buf_ struct buf out = {0};
+
+	ck_assert_msg(
+		test_sh(&out, "umoci unpack --rootless --image %s:%s %s/bundle 2>&1",
+			layout, tag, dir) == 0,
+		"umoci: %s", buf_str(&out));
+	return test_path("%s/bundle/rootfs", dir);
+}
+
+/* The first tag that kiln prints for a target of this build. */
+static char *built_tag(const char *workspace, const char *target)
+{
+	_buf_ struct buf out = {0};
+	char *colon, *end;
+
+	ck_assert_int_eq(e2e_run(&out, workspace, "-q tag --relock %s", target), 0);
+	colon = strchr(out.data, ':');
+	ck_assert_ptr_nonnull(colon);
+	end = strchr(colon, '\n');
+	return xstrndup(colon + 1, (size_t)(end - colon - 1));
+}
+
+START_TEST(from_source_to_a_booting_image)
+{
+	static const char *const files[] = {"kernel", "System.map", "kernel.tar",
+		"kernel-headers.tar", "kernel-dev.tar", "kernel_config",
+		"kernel-source-info", "kernel-builder", "linux.tar.xz"};
+	_buf_ struct buf out = {0};
+	_free_ char *layout = test_path("%s/out", test_tmpdir()), *rootfs = NULL;
+	const char *ws = e2e_workspace();
+	_free_ char *tag = NULL;
+
+	if (!e2e_need() || !test_need("skopeo") || !test_need("umoci") ||
+		!test_need("qemu-system-x86_64") || !test_need("busybox") ||
+		!test_need("cpio"))
+		return;
+	ck_assert_msg(e2e_run(&out, ws, "build 6.1.x --arch x86_64 --relock -o %s",
+			      layout) == 0,
+		"%s", out.data);
+	tag = built_tag(ws, "6.1.x");
+	ck_assert_msg(test_sh(&out, "skopeo inspect oci:%s:%s", layout, tag) == 0, "%s",
+		out.data);
+	ck_assert_ptr_nonnull(strstr(out.data, "\"Architecture\": \"amd64\""));
+	rootfs = unpack(layout, tag);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		ck_assert_msg(test_sh(NULL, "test -s %s/%s", rootfs, files[i]) == 0,
+			"the image has no %s", files[i]);
+	ck_assert_int_eq(test_sh(&out, "%s/tests/data/boot.sh %s amd64",
+				 test_source_dir(), rootfs),
+		0);
+	ck_assert_msg(strstr(out.data, "boot ok") && strstr(out.data, "-linuxkit\n") &&
+			      !strstr(out.data, "failed "),
+		"%s", out.data);
+}
+END_TEST
+
+/* Needs the build of the test before: they run in order, on one store. */
+START_TEST(nothing_to_do_starts_nothing)
+{
+	_buf_ struct buf out = {0};
+	_free_ char *layout = test_path("%s/out", test_tmpdir());
+	_free_ char *trace = test_path("%s/trace", test_tmpdir());
+	const char *ws = e2e_workspace();
+
+	if (!e2e_need() || !test_need("strace"))
+		return;
+	if (getenv("LD_PRELOAD") || strstr(test_build_dir(), "-san"))
+		return; /* the leak checker starts a thread of its own */
+	ck_assert_msg(e2e_run(&out, ws, "build 6.1.x --arch x86_64 --relock -o %s",
+			      layout) == 0,
+		"%s", out.data);
+	ck_assert_msg(
+		test_sh(&out,
+			"strace -f -o %s -e trace=fork,vfork,clone,clone3,execve,socket,"
+			"connect %s -C %s --store %s --mirror apt: build 6.1.x --arch "
+			"x86_64 --relock -o %s",
+			trace, getenv("KILN"), ws, e2e_store(), layout) == 0,
+		"%s", out.data);
+	/* Its own execve and the exit are all. */
+	ck_assert_int_eq(test_sh(&out, "grep -vc 'exited with' %s", trace), 0);
+	ck_assert_msg(atoi(out.data) == 1, "it started something: see %s", trace);
+}
+END_TEST
+
+/* What `why` says after an edit, and after the edit is taken back. */
+static void check_why(const char *edit, const char *target_args, const char *cause)
+{
+	const char *ws = e2e_workspace();
+	_buf_ struct buf out = {0};
+
+	ck_assert_int_eq(test_sh(NULL, "cd %s && %s", ws, edit), 0);
+	ck_assert_msg(
+		e2e_run(&out, ws, "why --relock --arch x86_64 %s", target_args) == 0,
+		"%s", out.data);
+	ck_assert_msg(
+		strstr(out.data, cause) != NULL, "no '%s' in:\n%s", cause, out.data);
+}
+
+START_TEST(why_names_the_one_thing)
+{
+	if (!e2e_need())
+		return;
+	check_why("true", "6.1.x", "nothing changed since the last build\n");
+	check_why("sed -i 's/^CONFIG_LOG_BUF_SHIFT=.*/CONFIG_LOG_BUF_SHIFT=13/' "
+		  "6.1.x/config-x86_64",
+		"6.1.x", "CONFIG_LOG_BUF_SHIFT=13\n");
+	check_why("mkdir 6.1.x/patches && cp 6.1.x-hello/patches/* 6.1.x/patches/",
+		"6.1.x", "0001-hello.patch is new\n");
+	check_why("sed -i 's/=latest/=6.1.7/' 6.1.x/build-args", "6.1.x", " -> 6.1.7\n");
+	check_why("true", "6.1.x --sysroot debian-13", "sysroot: debian-12 ");
+	/* Another toolchain is another target: it was never built, and says so. */
+	check_why("true", "6.1.x --toolchain clang", "never built with this store\n");
+}
+END_TEST
+
+START_TEST(a_variant_has_its_patches_and_name)
+{
+	_buf_ struct buf out = {0};
+	_free_ char *layout = test_path("%s/out", test_tmpdir()), *rootfs = NULL;
+	const char *ws = e2e_workspace();
+	_free_ char *tag = NULL;
+
+	if (!e2e_need() || !test_need("umoci"))
+		return;
+	ck_assert_msg(
+		e2e_run(&out, ws,
+			"build 6.1.x-hello --arch x86_64 --flavor dbg --relock -o %s",
+			layout) == 0,
+		"%s", out.data);
+	tag = built_tag(ws, "--arch x86_64 6.1.x-hello-dbg");
+	ck_assert_ptr_nonnull(strstr(tag, "-hello-dbg-"));
+	rootfs = unpack(layout, tag);
+	ck_assert_int_eq(test_sh(NULL, "test -s %s/vmlinux", rootfs), 0);
+	ck_assert_int_eq(
+		test_sh(&out, "tar -tf %s/kernel.tar | grep -- -linuxkit-hello-dbg/",
+			rootfs),
+		0);
+}
+END_TEST
+
+START_TEST(a_broken_patch_is_said_and_leaves_nothing)
+{
+	const char *ws = e2e_workspace();
+	_buf_ struct buf out = {0};
+
+	if (!e2e_need())
+		return;
+	test_sh(NULL,
+		"mkdir -p %s/6.1.x/patches && printf '%%s\\n' '--- a/Makefile' "
+		"'+++ b/Makefile' '@@ -1,2 +1,2 @@' ' no such line' '-nor this' '+new' "
+		">%s/6.1.x/patches/0001-broken.patch",
+		ws, ws);
+	ck_assert_int_eq(
+		e2e_run(&out, ws, "build 6.1.x --arch x86_64 --relock -o %s/out", ws),
+		11);
+	ck_assert_ptr_nonnull(strstr(out.data, "0001-broken.patch"));
+	ck_assert_int_eq(test_sh(&out, "ls %s/tmp", e2e_store()), 0);
+	ck_assert_str_eq(buf_str(&out), "");
+	ck_assert_int_ne(test_sh(NULL, "test -e %s/out", ws), 0);
+}
+END_TEST
+
+START_TEST(an_interrupt_ends_everything)
+{
+	const char *ws = e2e_workspace();
+	_free_ char *marker = test_path("kiln-interrupt-%d", (int)getpid());
+	_buf_ struct buf out = {0};
+
+	if (!e2e_need())
+		return;
+	/* A config of its own, so that there is something to compile. */
+	test_sh(NULL,
+		"sed -i 's/^CONFIG_LOCALVERSION=.*/CONFIG_LOCALVERSION=\"-%s\"/' "
+		"%s/6.1.x/config-x86_64",
+		marker, ws);
+	test_sh(&out,
+		"%s -C %s --store %s --mirror apt: build 6.1.x --arch x86_64 --relock "
+		"--no-ccache -o %s/out >%s/said 2>&1 & pid=$!; "
+		"for i in $(seq 600); do grep -q compiling %s/said && break; sleep 0.1; "
+		"done; sleep 2; kill -INT $pid; wait $pid; echo status $?; sleep 1; "
+		"cat %s/said; ls %s/tmp; pgrep -f 'cc1 .*linux' || echo none left",
+		getenv("KILN"), ws, e2e_store(), ws, ws, ws, ws, e2e_store());
+	ck_assert_msg(strstr(out.data, "status 130") && strstr(out.data, "none left"),
+		"%s", out.data);
+	ck_assert_ptr_nonnull(strstr(out.data, "interrupted: what was finished is kept"));
+}
+END_TEST
+
+Suite *suite_build(void);
+Suite *suite_build(void)
+{
+	Suite *s = suite_create("build");
+
+	test_case(s, "image", 2400, from_source_to_a_booting_image);
+	test_case(s, "again", 120, nothing_to_do_starts_nothing, why_names_the_one_thing);
+	test_case(s, "failures", 300, a_broken_patch_is_said_and_leaves_nothing,
+		an_interrupt_ends_everything);
+	test_case(s, "variant", 1800, a_variant_has_its_patches_and_name);
+	return s;
+}
