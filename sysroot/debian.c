@@ -142,6 +142,11 @@ static int solve_into(struct sysroot *s, const struct sysroot_env *env, struct l
 	struct deb_indexes indexes = {0};
 	int result = deb_request_read(&s->conf, &r, e);
 
+	if (result == 0 && !fs_exists(AT_FDCWD, r.keyring))
+		result = err_set(e, ERR_USAGE,
+			"%s: keyring = %s is not there; Debian's comes with the package "
+			"debian-archive-keyring",
+			s->conf.path, r.keyring);
 	if (result == 0)
 		result = indexes_fetch(&r, env, &indexes, e);
 	if (result == 0)

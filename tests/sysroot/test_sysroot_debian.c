@@ -1,0 +1,472 @@
+/* Sysroots from a Debian archive of our own: solved, locked, fetched, unpacked; and every
+ * link of that chain spoiled once. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "orchestrator/base/digest.h"
+#include "orchestrator/base/fs.h"
+#include "tests/sysroot/mirror_fixture.h"
+
+static bool like(const char *got, const char *pattern)
+{
+	/* '*' stands for anything. */
+	for (; *pattern && *pattern != '*'; pattern++, got++)
+		if (*got != *pattern)
+			return false;
+	if (*pattern == '\0')
+		return *got == '\0';
+	for (;; got++) {
+		if (like(got, pattern + 1))
+			return true;
+		if (*got == '\0')
+			return false;
+	}
+}
+
+static char *lock_text(const struct mirror *m)
+{
+	_free_ char *path = test_path("%s/t.lock", m->conf);
+
+	return test_read(path);
+}
+
+START_TEST(a_lock_names_what_each_group_needs)
+{
+	static const char *const lines[] = {
+		"group base\ngroup gcc-x86_64\ngroup gcc-aarch64\ngroup clang\ngroup "
+		"perf\n",
+		"archive debian tiny 20260711T101637Z\n",
+		/* Multi-Arch: same and foreign, :arch, epoch. */
+		"\npackage gcc-aarch64 cross 3:4 arm64 ",
+		"\npackage gcc-aarch64 libx 2.0 arm64 ",
+		"\npackage gcc-aarch64,clang data 1 all ",
+		/* The newest version; base serves all groups; a virtual package. */
+		"\npackage base libx 2.0 amd64 ",
+		"\npackage base mawk 1.3 amd64 ",
+		" debian/pool/main/tool_1.0-1_amd64.deb\n",
+	};
+	_free_ char *text = NULL, *again = NULL;
+	struct mirror m;
+	struct err e = {0};
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ck_ok(mirror_lock(&m, &e), &e);
+	text = lock_text(&m);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		ck_assert_msg(strstr(text, lines[i]), "no %s in %s", lines[i], text);
+	ck_assert_msg(!strstr(text, "unwanted") && !strstr(text, "broken"), "%s", text);
+	ck_assert_msg(!strstr(text, "file:"), "a mirror in the lock: %s", text);
+	ck_ok(mirror_lock(&m, &e), &e);
+	again = lock_text(&m);
+	ck_assert_str_eq(text, again);
+}
+END_TEST
+
+START_TEST(a_use_gets_its_groups_only)
+{
+	static const struct {
+		struct sysroot_use use;
+		const char *there, *not_there;
+	} rows[] = {
+		{{NULL, NULL, false}, "usr/bin/tool", "usr/bin/cross"},
+		{{"x86_64", "gcc", false}, "usr/bin/tool", "usr/bin/extra"},
+		{{"aarch64", "gcc", false}, "usr/lib/aarch64-linux-gnu/libx",
+			"usr/bin/extra"},
+		{{"aarch64", "clang", false}, "usr/bin/extra", "usr/bin/cross"},
+		{{"x86_64", "gcc", true}, "usr/lib/x86_64-linux-gnu/libx",
+			"usr/bin/extra"},
+	};
+	struct mirror m;
+	struct err e = {0};
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ck_ok(mirror_lock(&m, &e), &e);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *root = NULL;
+		_free_ char *there = NULL, *not_there = NULL;
+
+		ck_ok(mirror_make(&m, &rows[i].use, &root, &e), &e);
+		there = test_path("%s/%s", root, rows[i].there);
+		not_there = test_path("%s/%s", root, rows[i].not_there);
+		ck_assert_msg(fs_exists(AT_FDCWD, there), "%zu: no %s", i, there);
+		ck_assert_msg(!fs_exists(AT_FDCWD, not_there), "%zu: %s", i, not_there);
+	}
+}
+END_TEST
+
+static void check_digests(const struct mirror *m)
+{
+	struct sysroot_use base = {0}, x86 = {"x86_64", "gcc", false},
+			   arm = {"aarch64", "gcc", false},
+			   riscv = {"riscv64", "gcc", false};
+	struct err e = {0};
+	struct sysroot *a = sysroot_load(m->dirs, "t", &base, &e);
+	struct sysroot *b = sysroot_load(m->dirs, "t", &x86, &e);
+	struct sysroot *c = sysroot_load(m->dirs, "t", &arm, &e);
+
+	ck_assert_msg(a && b && c, "%s", e.msg);
+	ck_assert_str_eq(sysroot_digest(a), sysroot_digest(b));
+	ck_assert_str_ne(sysroot_digest(a), sysroot_digest(c));
+	ck_assert_msg(like(sysroot_describe(a),
+			      "t: debian tiny of 20260711T101637Z, packages *"),
+		"%s", sysroot_describe(a));
+	ck_assert_ptr_null(sysroot_root(a));
+	sysroot_free(a);
+	sysroot_free(b);
+	sysroot_free(c);
+	ck_assert_ptr_null(sysroot_load(m->dirs, "t", &riscv, &e));
+	ck_assert_str_eq(e.msg, "sysroot t can't build riscv64 with gcc: it has no group "
+				"gcc-riscv64 (it has "
+				"base, gcc-x86_64, gcc-aarch64, clang, perf)");
+	ck_assert_int_eq(e.code, ERR_USAGE);
+}
+
+START_TEST(the_same_packages_have_the_same_digest)
+{
+	struct mirror m;
+	struct err e = {0};
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ck_ok(mirror_lock(&m, &e), &e);
+	check_digests(&m);
+}
+END_TEST
+
+START_TEST(a_root_is_finished_and_the_same_with_any_jobs)
+{
+	static const char *const links[][2] = {{"bin", "usr/bin"}, {"lib", "usr/lib"},
+		{"usr/bin/awk", "mawk"}, {"usr/bin/alias", "tool"}};
+	char first[65] = "", hex[65];
+	struct mirror m;
+	struct err e = {0};
+	const char *root = NULL;
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ck_ok(mirror_lock(&m, &e), &e);
+	for (unsigned jobs = 1; jobs <= 8; jobs++) {
+		m.env.jobs = jobs;
+		ck_ok(mirror_make(&m, NULL, &root, &e), &e);
+		tree_digest(root, hex);
+		if (jobs > 1)
+			ck_assert_str_eq(first, hex);
+		memcpy(first, hex, sizeof(first));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		_free_ char *path = test_path("%s/%s", root, links[i][0]);
+		char target[64] = "";
+
+		ck_assert_int_gt(readlink(path, target, sizeof(target) - 1), 0);
+		ck_assert_str_eq(target, links[i][1]);
+	}
+	/* Two packages bring usr/bin/shared: the last of the lock wins, always. */
+	_free_ char *shared = test_path("%s/usr/bin/shared", root);
+	_free_ char *text = test_read(shared);
+	_free_ char *passwd = test_path("%s/etc/passwd", root);
+	_free_ char *doc = test_path("%s/usr/share/doc", root);
+	_free_ char *merged = test_path("%s/usr/lib/old", root);
+
+	ck_assert_str_eq(text, "extra\n");
+	ck_assert(fs_exists(AT_FDCWD, passwd));
+	ck_assert(fs_exists(AT_FDCWD, merged));
+	ck_assert(!fs_exists(AT_FDCWD, doc));
+}
+END_TEST
+
+/* What is spoiled before locking; then the lock must fail so. */
+static const struct spoilt {
+	const char *name, *command;
+	int code;
+	const char *says;
+} lock_rows[] = {
+	{"InRelease changed",
+		"sed -i 's/Origin: Tiny/Origin: Evil/' $T/debian/dists/tiny/InRelease",
+		ERR_VERIFY, "sysroot t: debian tiny: *InRelease*"},
+	{"InRelease by another key", "$M wrong", ERR_VERIFY,
+		"sysroot t: debian tiny: *InRelease*"},
+	{"text before InRelease",
+		"sed -i '1i Codename: evil' $T/debian/dists/tiny/InRelease", ERR_VERIFY,
+		"sysroot t: debian tiny: *InRelease*"},
+	{"text behind InRelease", "echo Codename: evil >>$T/debian/dists/tiny/InRelease",
+		ERR_VERIFY, "sysroot t: debian tiny: *InRelease*"},
+	{"no signature", "cp $T/Release $T/debian/dists/tiny/InRelease", ERR_VERIFY,
+		"sysroot t: debian tiny: *InRelease*"},
+	{"InRelease expired", "$M release 'Sat, 18 Jul 2020 10:16:37 UTC'", ERR_VERIFY,
+		"sysroot t: InRelease of debian tiny was valid until Sat, 18 Jul 2020 "
+		"10:16:37 UTC: "
+		"the mirror is stale; take another with --mirror"},
+	{"InRelease with a strange date", "$M release 'tomorrow'", ERR_VERIFY,
+		"sysroot t: InRelease of debian tiny: Valid-Until is no date: tomorrow"},
+	{"another suite", "SUITE=other $M release", ERR_VERIFY,
+		"sysroot t: InRelease of debian tiny is of another suite (other, "
+		"stable): the mirror "
+		"is wrong"},
+	{"no InRelease", "rm $T/debian/dists/tiny/InRelease", ERR_NETWORK,
+		"sysroot t: *dists/tiny/InRelease*file://*/debian/dists/tiny/InRelease*"},
+	{"Packages changed",
+		"printf x | dd of=$T/debian/dists/tiny/main/binary-amd64/Packages.xz "
+		"bs=1 seek=99 "
+		"conv=notrunc 2>/dev/null",
+		ERR_VERIFY, "sysroot t: *main/binary-amd64/Packages.xz*"},
+	{"Packages longer", "echo x >>$T/debian/dists/tiny/main/binary-amd64/Packages.xz",
+		ERR_NETWORK, "sysroot t: *main/binary-amd64/Packages.xz*"},
+	{"no Packages", "rm $T/debian/dists/tiny/main/binary-arm64/Packages.xz",
+		ERR_NETWORK, "sysroot t: *main/binary-arm64/Packages.xz*"},
+	{"no such architecture", "sed -i 's/arm64/sparc64/' $T/conf/t.conf", ERR_USAGE,
+		"sysroot t: debian tiny has no main for sparc64 (no "
+		"main/binary-sparc64/Packages.xz "
+		"in its InRelease)"},
+	{"no such package", "sed -i 's/= tool/= tool nonsuch/' $T/conf/t.conf", ERR_USAGE,
+		"sysroot t: *t.conf: [base]: the archive has no package nonsuch"},
+	{"impossible package", "sed -i 's/= extra/= broken/' $T/conf/t.conf", ERR_USAGE,
+		"sysroot t: *t.conf: the packages of all groups can't be installed "
+		"together: nothing "
+		"provides nobody needed by broken-1.amd64"},
+	{"no mirror of that archive",
+		"sed -i 's/= debian tiny/= nowhere tiny/' $T/conf/t.conf", ERR_USAGE,
+		"sysroot t: *--mirror URL, ending in *"},
+	{"unknown key", "sed -i '1a speed = high' $T/conf/t.conf", ERR_USAGE,
+		"*/conf/t.conf:2: unknown key 'speed'"},
+	{"no line", "sed -i '1a what' $T/conf/t.conf", ERR_USAGE,
+		"*/conf/t.conf:2: not a line of the form key = value or [section]"},
+	{"unknown provider", "sed -i 's/= debian$/= gentoo/' $T/conf/t.conf", ERR_USAGE,
+		"*/conf/t.conf: provider = gentoo: it is one of debian, oci, tar, host"},
+	{"no keyring", "rm $T/ring.gpg", ERR_USAGE,
+		"sysroot t: *t.conf: keyring = */ring.gpg is not there; Debian's comes "
+		"with the "
+		"package debian-archive-keyring"},
+};
+
+START_TEST(a_spoilt_archive_makes_no_lock)
+{
+	const struct spoilt *row = &lock_rows[_i];
+	_free_ char *lock = NULL;
+	struct mirror m;
+	struct err e = {0};
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	mirror_spoil(&m, row->command);
+	ck_assert_msg(mirror_lock(&m, &e) == -1, "%s: a lock was made", row->name);
+	ck_assert_msg(like(e.msg, row->says), "%s: %s", row->name, e.msg);
+	ck_assert_msg(e.code == row->code, "%s: code %d: %s", row->name, e.code, e.msg);
+	lock = test_path("%s/t.lock", m.conf);
+	ck_assert(!fs_exists(AT_FDCWD, lock));
+}
+END_TEST
+
+/* What is spoiled after locking; then making must fail so, or not. */
+static const struct spoilt make_rows[] = {
+	{"nothing", ":", 0, NULL},
+	{"expired by now", "$M release 'Sat, 18 Jul 2020 10:16:37 UTC'", 0, NULL},
+	{"no index at all", "rm -r $T/debian/dists", 0, NULL},
+	{"package changed",
+		"printf x | dd of=$(ls $T/debian/pool/main/tool_*) bs=1 seek=300 "
+		"conv=notrunc "
+		"2>/dev/null",
+		ERR_VERIFY, "sysroot t: *package tool 1.0-1 (amd64)*"},
+	{"package longer", "echo x >>$(ls $T/debian/pool/main/tool_*)", ERR_NETWORK,
+		"sysroot t: *package tool 1.0-1 (amd64)*"},
+	{"package gone", "rm $T/debian/pool/main/libx_2.0_amd64.deb", ERR_NETWORK,
+		"sysroot t: *package libx 2.0 (amd64)*libx_2.0_amd64.deb*(if a mirror no "
+		"longer has "
+		"this version, make a lock of today with `kiln sysroot lock t`, or name "
+		"an archive of "
+		"old packages with --mirror; \"{timestamp}\" in it becomes "
+		"20260711T101637Z)"},
+	{"another sha256 in the lock",
+		"sed -i '/ tool /s/ [0-9a-f]\\{64\\} / "
+		"0000000000000000000000000000000000000000000000000000000000000000 /' "
+		"$T/conf/t.lock",
+		ERR_VERIFY, "sysroot t: *package tool 1.0-1 (amd64)*"},
+	{"sha256 too short",
+		"sed -i '/ tool /s/ [0-9a-f]\\{64\\} / abc /' $T/conf/t.lock", ERR_VERIFY,
+		"*/t.lock:16: the sha256 is none: the lock is damaged; take it from "
+		"where "
+		"it came, or make it anew with `kiln sysroot lock`"},
+	{"size no number",
+		"sed -i 's/ mawk 1.3 amd64 [0-9]*/ mawk 1.3 amd64 many/' $T/conf/t.lock",
+		ERR_VERIFY, "*/t.lock:15: the size is no number: *"},
+	{"path leads outside",
+		"sed -i 's|debian/pool/main/tool|debian/../../../tool|' $T/conf/t.lock",
+		ERR_VERIFY, "*/t.lock:16: the path is not one of an archive: *"},
+	{"absolute path", "sed -i 's|debian/pool/main/tool|/etc/tool|' $T/conf/t.lock",
+		ERR_VERIFY, "*/t.lock:16: the path is not one of an archive: *"},
+	{"a word too many", "sed -i 's/$/ x/;1s/ x//' $T/conf/t.lock", ERR_VERIFY,
+		"*/t.lock:3: *"},
+	{"cut off", "sed -i '14,$d' $T/conf/t.lock", ERR_VERIFY,
+		"*/t.lock:13: it is cut off: *"},
+	{"unknown line", "sed -i '5i run /bin/sh' $T/conf/t.lock", ERR_VERIFY,
+		"*/t.lock:5: unknown kind of line: *"},
+	{"not a lock", "echo x >$T/conf/t.lock", ERR_USAGE,
+		"*/t.lock:1: not a lock of this kiln (its first line is not \"kiln-lock "
+		"1\"); make it "
+		"anew with `kiln sysroot lock`"},
+	{"no lock", "rm $T/conf/t.lock", ERR_USAGE,
+		"sysroot t has no lock (*/t.lock): make it with `kiln sysroot lock t`"},
+	{"conf changed", "sed -i 's/= tool/= tool libx/' $T/conf/t.conf", ERR_USAGE,
+		"*/t.lock was made from another t.conf than this one: make it anew with "
+		"`kiln sysroot "
+		"lock t`"},
+	{"conf changed where the lock does not care",
+		"sed -i 's/share.doc/share\\/man/' $T/conf/t.conf", 0, NULL},
+};
+
+START_TEST(a_spoilt_input_makes_no_root)
+{
+	const struct spoilt *row = &make_rows[_i];
+	const char *root = NULL;
+	struct mirror m;
+	struct err e = {0};
+	int r;
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ck_ok(mirror_lock(&m, &e), &e);
+	mirror_spoil(&m, row->command);
+	r = mirror_make(&m, NULL, &root, &e);
+	if (!row->says) {
+		ck_ok(r, &e);
+		return;
+	}
+	ck_assert_msg(r == -1, "%s: a root was made", row->name);
+	ck_assert_msg(like(e.msg, row->says), "%s: %s", row->name, e.msg);
+	ck_assert_msg(e.code == row->code, "%s: code %d: %s", row->name, e.code, e.msg);
+}
+END_TEST
+
+START_TEST(the_cache_is_proved_and_enough)
+{
+	const char *root = NULL;
+	_str_vec_ struct str_vec missing = {0};
+	struct sysroot *s;
+	struct mirror m;
+	struct err e = {0};
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ck_ok(mirror_lock(&m, &e), &e);
+	s = sysroot_load(m.dirs, "t", NULL, &e);
+	ck_ok(sysroot_missing(s, &m.env, &missing, &e), &e);
+	ck_assert_uint_eq(missing.len, 7);
+	ck_assert_msg(like(missing.items[0], "package cross 3:4 (arm64, *)"), "%s",
+		missing.items[0]);
+	m.env.offline = true;
+	ck_fails(sysroot_fetch(s, &m.env, &e), &e, ERR_NETWORK,
+		"7 packages of sysroot t are not in the cache, and --offline forbids "
+		"fetching them");
+	m.env.offline = false;
+	ck_ok(sysroot_fetch(s, &m.env, &e), &e);
+	sysroot_free(s);
+	/* From now on no mirror is asked. */
+	mirror_spoil(&m, "rm -r $T/debian");
+	m.env.offline = true;
+	ck_ok(mirror_make(&m, NULL, &root, &e), &e);
+	mirror_spoil(&m, "f=$(ls $T/cache/*.deb | head -n 1); "
+			 "printf x | dd of=$f bs=1 seek=99 conv=notrunc 2>/dev/null");
+	ck_assert_int_eq(mirror_make(&m, NULL, &root, &e), -1);
+	ck_assert_msg(
+		like(e.msg,
+			"sysroot t: package *: the file in the cache was changed (sha256 "
+			"*, the lock says *); it has been removed, run again to fetch "
+			"it"),
+		"%s", e.msg);
+	ck_assert_int_eq(e.code, ERR_VERIFY);
+	ck_assert_int_eq(mirror_make(&m, NULL, &root, &e), -1);
+	ck_assert_msg(like(e.msg, "sysroot t: 1 packages*"), "%s", e.msg);
+}
+END_TEST
+
+START_TEST(a_lock_that_outlived_its_mirror_is_made_anew)
+{
+	_free_ char *name = NULL, *locks = NULL;
+	struct mirror m;
+	struct err e = {0};
+	struct sysroot *s;
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	locks = test_path("%s/locks", m.top);
+	ck_ok(mirror_lock(&m, &e), &e);
+	ck_ok(sysroot_fetch_or_relock(m.dirs, "t", NULL, &m.env, locks, &name, &e), &e);
+	ck_assert_str_eq(name, "t");
+	mirror_spoil(&m, "rm -r $T/cache $T/debian/pool/main/libx_2.0_*; "
+			 "$M deb libx 2.1 amd64 '' usr/lib/libx=amd64-2.1; "
+			 "$M deb libx 2.1 arm64 '' usr/lib/libx2=arm64-2.1; $M index");
+	free(name);
+	ck_ok(sysroot_fetch_or_relock(m.dirs, "t", NULL, &m.env, locks, &name, &e), &e);
+	ck_assert_msg(like(name, "*/locks/t"), "%s", name);
+	s = sysroot_load(m.dirs, name, NULL, &e);
+	ck_assert_msg(s != NULL, "%s", e.msg);
+	sysroot_free(s);
+	/* Where the mirror itself is away, the first error stands. */
+	mirror_spoil(&m, "rm -r $T/cache $T/debian");
+	mem_free_ptr(&name);
+	ck_assert_int_eq(
+		sysroot_fetch_or_relock(m.dirs, "t", NULL, &m.env, locks, &name, &e), -1);
+	ck_assert_int_eq(e.code, ERR_NETWORK);
+}
+END_TEST
+
+START_TEST(the_command_does_the_same)
+{
+	_buf_ struct buf out = {0};
+	_free_ char *root = NULL, *ws = NULL, *tool = NULL, *store = NULL;
+	struct mirror m;
+
+	if (!mirror_here())
+		return;
+	mirror_copy(&m);
+	ws = test_path("%s/ws", m.top);
+	root = test_path("%s/root", m.top);
+	store = test_path("%s/store", m.top);
+	mirror_spoil(&m, "mkdir $T/ws; ln -s ../conf $T/ws/sysroot");
+	const char *lock[] = {"-C", ws, "--store", store, "--mirror", m.url, "sysroot",
+		"lock", "t", NULL};
+	const char *make[] = {"-C", ws, "--store", store, "--mirror", m.url, "sysroot",
+		"make", "t", root, "--arch", "arm64", NULL};
+
+	ck_assert_msg(test_kiln(&out, lock) == 0, "%s", buf_str(&out));
+	ck_assert_msg(test_kiln(&out, make) == 0, "%s", buf_str(&out));
+	tool = test_path("%s/usr/bin/cross", root);
+	ck_assert(fs_exists(AT_FDCWD, tool));
+	ck_assert_int_eq(test_kiln(&out, make), ERR_USAGE);
+	ck_assert_msg(like(out.data, "kiln: */root is not empty: name a new directory\n"),
+		"%s", out.data);
+}
+END_TEST
+
+Suite *suite_sysroot_debian(void);
+Suite *suite_sysroot_debian(void)
+{
+	Suite *s = suite_create("sysroot_debian");
+	TCase *tables = tcase_create("tables");
+
+	tcase_set_timeout(tables, 60);
+	tcase_add_unchecked_fixture(tables, mirror_setup, NULL);
+	tcase_add_loop_test(
+		tables, a_spoilt_archive_makes_no_lock, 0, (int)ARRAY_LEN(lock_rows));
+	tcase_add_loop_test(
+		tables, a_spoilt_input_makes_no_root, 0, (int)ARRAY_LEN(make_rows));
+	tcase_add_test(tables, a_lock_names_what_each_group_needs);
+	tcase_add_test(tables, a_use_gets_its_groups_only);
+	tcase_add_test(tables, the_same_packages_have_the_same_digest);
+	tcase_add_test(tables, a_root_is_finished_and_the_same_with_any_jobs);
+	tcase_add_test(tables, the_cache_is_proved_and_enough);
+	tcase_add_test(tables, a_lock_that_outlived_its_mirror_is_made_anew);
+	tcase_add_test(tables, the_command_does_the_same);
+	suite_add_tcase(s, tables);
+	return s;
+}
