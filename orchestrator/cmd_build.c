@@ -62,6 +62,11 @@ static int set_jobs(struct session *s, const char *jobs, struct err *e)
 static int build(struct session *s, const struct options *global,
 	const struct publish_options *to, struct err *e)
 {
+	/* A shell's terminal isn't drawn over. */
+	bool draws =
+		global->progress == PROGRESS_AUTO || global->progress == PROGRESS_TTY;
+	enum progress how = s->env.shell && draws ? PROGRESS_PLAIN : global->progress;
+
 	for (size_t i = 0; i < s->targets.count; i++) {
 		plan_want(s->images[i]);
 		if (s->perf_images)
@@ -70,7 +75,7 @@ static int build(struct session *s, const struct options *global,
 	if (plan_wanted(&s->plan) && global->offline && missing_inputs(s, e) < 0)
 		return -1;
 	if (put_records(s, "run", e) < 0 ||
-		run_plan(&s->plan, &s->env, global->progress, e) < 0 ||
+		run_plan(&s->plan, &s->env, how, e) < 0 ||
 		put_records(s, "done", e) < 0 || publish(s, to, e) < 0)
 		return -1;
 	if (log_get_level() == LOG_QUIET)
@@ -89,7 +94,7 @@ int cmd_build(
 	_session_ struct session s = {.store = {.fd = -1, .lock = -1}};
 	struct publish_options to = {.layout = "out"};
 	const char *jobs = NULL;
-	bool no_ccache = false;
+	bool no_ccache = false, shell = false;
 	const struct option_row rows[] = {
 		SELECTION_ROWS(&selection),
 		{"-j", "JOBS", "how many jobs at once", &jobs, false},
@@ -97,6 +102,8 @@ int cmd_build(
 		{"--org", "NAME", "instead of linuxkit", &to.org, false},
 		{"--image", "NAME", "instead of kernel", &to.image, false},
 		{"--no-ccache", NULL, "compile without ccache", &no_ccache, false},
+		{"--shell-on-failure", NULL, "open the box of a make that failed", &shell,
+			false},
 		{0},
 	};
 
@@ -108,5 +115,6 @@ int cmd_build(
 		set_jobs(&s, jobs, e) < 0)
 		return -1;
 	s.env.use_ccache = !no_ccache;
+	s.env.shell = shell;
 	return build(&s, global, &to, e);
 }

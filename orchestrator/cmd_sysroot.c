@@ -8,6 +8,7 @@
 #include "orchestrator/base/mem.h"
 #include "orchestrator/command.h"
 #include "orchestrator/sysroot_dirs.h"
+#include "orchestrator/sysroot_shell.h"
 #include "sysroot/sysroot.h"
 #include "toolchains/arch.h"
 #include "toolchains/toolchain.h"
@@ -17,6 +18,8 @@ struct request {
 	const struct options *global;
 	const char *name; /* operands */
 	const char *dir;
+	const char *const *command; /* of shell; NULL: a shell */
+	int *status;
 	const char *arch, *toolchain, *out;
 	bool perf, relock;
 	struct str_vec dirs;
@@ -119,18 +122,43 @@ static int verb_make(struct request *r, struct err *e)
 	return ret;
 }
 
+/* For one architecture, as a build has it: so that both share the root in the store. */
+static int verb_shell(struct request *r, struct err *e)
+{
+	const char *const *dirs = (const char *const *)r->dirs.items;
+	_free_ char *locks = fs_join(r->global->store, "sysroots"), *relocked = NULL;
+	const struct sysroot_use *use;
+
+	if (!r->arch)
+		r->arch = arch_host()->name;
+	use = use_of(r, e);
+	if (e->code)
+		return -1;
+	if (r->relock &&
+		sysroot_fetch_or_relock(dirs, r->name, use, &r->env, locks, &relocked, e))
+		return -1;
+	return sysroot_shell(r->global, dirs, relocked ? relocked : r->name, use,
+		r->command, r->status, e);
+}
+
 static const struct verb {
 	const char *name;
 	int operands; /* after the verb */
+	bool more;    /* and any number of words */
 	const char *usage;
 	int (*run)(struct request *r, struct err *e);
 } verbs[] = {
-	{"lock", 1, "kiln sysroot lock NAME [-o DIR]", verb_lock},
-	{"fetch", 1,
+	{"lock", 1, false, "kiln sysroot lock NAME [-o DIR]", verb_lock},
+	{"fetch", 1, false,
 		"kiln sysroot fetch NAME [--arch A] [--toolchain T] [--perf] [--relock]",
 		verb_fetch},
-	{"make", 2, "kiln sysroot make NAME DIR [--arch A] [--toolchain T] [--perf]",
+	{"make", 2, false,
+		"kiln sysroot make NAME DIR [--arch A] [--toolchain T] [--perf]",
 		verb_make},
+	{"shell", 1, true,
+		"kiln sysroot shell NAME [--arch A] [--toolchain T] [--relock] [-- "
+		"COMMAND...]",
+		verb_shell},
 };
 
 static int usage(struct err *e)
@@ -144,9 +172,13 @@ static int usage(struct err *e)
 
 static const struct verb *find_verb(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++)
-		if (str_eq(argv[1], verbs[i].name) && argc == 2 + verbs[i].operands)
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++) {
+		int more = argc - 2 - verbs[i].operands;
+
+		if (str_eq(argv[1], verbs[i].name) &&
+			(more == 0 || (more > 0 && verbs[i].more)))
 			return &verbs[i];
+	}
 	return NULL;
 }
 
@@ -169,7 +201,6 @@ int cmd_sysroot(
 	const struct verb *verb;
 	int ret;
 
-	(void)status;
 	argc = options_rows(rows, argc, argv, e);
 	if (argc < 0)
 		return -1;
@@ -178,6 +209,8 @@ int cmd_sysroot(
 		return usage(e);
 	r.name = argv[2];
 	r.dir = argc > 3 ? argv[3] : NULL;
+	r.command = argc > 3 ? (const char *const *)argv + 3 : NULL;
+	r.status = status;
 	sysroot_dirs(global, &r.dirs);
 	r.cache = fs_join(global->store, "packages");
 	r.env = (struct sysroot_env){.cache = r.cache,

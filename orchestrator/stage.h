@@ -35,6 +35,7 @@ struct run_env {
 	const char *const *mirrors; /* NULL-ended */
 	bool offline;
 	bool use_ccache;
+	bool shell; /* after a failed make: a person's shell in its box */
 	unsigned jobs;
 	const char *const *sysroot_dirs; /* NULL-ended */
 };

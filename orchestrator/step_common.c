@@ -34,6 +34,7 @@ int step_kbuild(struct step_run *r, const char *sysroot_stage, bool patched,
 		.jobserver = {r->jobserver[0], r->jobserver[1]},
 		.jobs = r->env->jobs,
 		.cancel = r->cancel,
+		.shell = r->env->shell,
 	};
 	source[0] =
 		patched ? step_need(r, "patch", "layer") : step_need(r, "tree", "tree");

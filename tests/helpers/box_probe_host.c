@@ -228,6 +228,14 @@ static int read_environment(void)
 					  : 0;
 }
 
+/* In the keeper's group, kill(0) would reach processes outside. */
+static int own_session(void)
+{
+	return getsid(0) == getpid() && getpgrp() == getpid()
+		       ? 0
+		       : escaped("is in a session of the host");
+}
+
 /* A process that wants to outlive the build: it keeps the output pipe open. */
 static int daemonise(void)
 {
@@ -321,6 +329,7 @@ static const struct probe probes[] = {
 	PROBE(write_given),
 	PROBE(make_immutable),
 	PROBE(read_environment),
+	PROBE(own_session),
 	PROBE(daemonise),
 	PROBE(fork_bomb),
 	{0},
