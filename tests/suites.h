@@ -9,6 +9,7 @@
 	X(suite_fs) \
 	X(suite_proc) \
 	X(suite_digest) \
+	X(suite_lint) \
 	X(suite_compress) \
 	X(suite_tar) \
 	X(suite_json) \

@@ -13,7 +13,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s TARBALL DIR [SIGNATURE KEYRING]\n", argv[0]);
 		return 2;
 	}
-	const struct gpgv_role role = {.name = "signer", .keyring = argc == 5 ? argv[4] : ""};
+	const struct gpgv_role role = {
+		.name = "signer", .keyring = argc == 5 ? argv[4] : ""};
 	struct source_stream stream = {
 		.path = argv[1],
 		.name = argv[1],

@@ -1,4 +1,4 @@
-/* hello.h: an out-of-tree module from kernel-dev.tar alone, and a machine that loads it. */
+/* hello.h: an out-of-tree module from kernel-dev.tar alone, and a machine with it. */
 #ifndef KILN_TEST_HELLO_H
 #define KILN_TEST_HELLO_H
 
