@@ -41,16 +41,21 @@ static enum blame blame_and(
 {
 	struct terms terms = {.len = 0};
 	enum blame worst = BLAME_FIXED;
-	size_t said = 0;
+	_str_vec_ struct str_vec said = {0};
 	bool certain = value_of(b, expr) != KC_UNKNOWN;
 
 	collect(expr, KC_AND, &terms);
 	for (size_t i = 0; i < terms.len; i++) {
+		_buf_ struct buf one = {0};
+
 		if (!holds_down(b, terms.items[i], need, certain))
 			continue;
-		buf_adds(words, said++ ? ", and " : "");
-		enum blame one = config_blame(b, terms.items[i], need, words);
-		worst = one > worst ? one : worst;
+		enum blame who = config_blame(b, terms.items[i], need, &one);
+		worst = who > worst ? who : worst;
+		if (str_vec_has(&said, buf_str(&one)))
+			continue;
+		str_vec_add(&said, buf_str(&one));
+		buf_addf(words, "%s%s", said.len > 1 ? ", and " : "", buf_str(&one));
 	}
 	return worst;
 }
@@ -146,32 +151,66 @@ static void where(const struct config_entry *asked, struct buf *words)
 		buf_addf(words, " (%s:%u)", asked->file, asked->line);
 }
 
+/* One select that did not happen: its owner is off, or its condition fails. */
+static enum blame blame_select(
+	struct blamer *b, const struct kc_select *s, struct buf *words)
+{
+	_buf_ struct buf ignored = {0};
+
+	buf_adds(words, s->by->name);
+	if (kc_tri_of(config_value(b->report->got, s->by->name)) == KC_N || !s->when)
+		return symbol_below(b, s->by, &ignored);
+	buf_adds(words, " where ");
+	return config_blame(b, s->when, KC_M, words);
+}
+
+static enum blame blame_selects(
+	struct blamer *b, struct kc_symbol *symbol, struct buf *words, size_t *said)
+{
+	enum blame best = BLAME_FIXED;
+
+	/* Who was asked for stands first: that is where a user can look. */
+	for (int asked = 1; asked >= 0; asked--)
+		for (const struct kc_select *s = symbol->selected_by; s && *said < 4;
+			s = s->next) {
+			if (s->imply || !s->by->defined ||
+				asked != !!config_find(b->report->asked, s->by->name))
+				continue;
+			buf_adds(words, (*said)++ ? ", " : ", selected only by ");
+			enum blame one = blame_select(b, s, words);
+			best = one > best ? one : best;
+		}
+	return best;
+}
+
+/* A default that would have set it: its condition fails, or what it says. */
+static enum blame blame_default(
+	struct blamer *b, struct kc_symbol *symbol, struct buf *words)
+{
+	for (const struct kc_prop *p = symbol->props; p; p = p->next) {
+		bool off = p->when && value_of(b, p->when) == KC_N;
+
+		if (p->kind != KC_DEFAULT || (!off && value_of(b, p->value) >= KC_M))
+			continue;
+		buf_adds(words, ", y by default only where ");
+		return config_blame(b, off ? p->when : p->value, KC_M, words);
+	}
+	return BLAME_FIXED;
+}
+
 /* Whoever could set it is to blame, else whatever its place demands. */
 enum blame config_blame_computed(
 	struct blamer *b, struct kc_symbol *symbol, struct buf *words)
 {
-	enum blame best = BLAME_FIXED;
 	size_t said = 0;
 
 	if (symbol->depends && value_of(b, symbol->depends) == KC_N) {
 		buf_adds(words, ", as ");
 		return config_blame(b, symbol->depends, KC_M, words);
 	}
-	/* Who was asked for stands first: that is where a user can look. */
-	for (int asked = 1; asked >= 0; asked--)
-		for (const struct kc_select *s = symbol->selected_by; s && said < 4;
-			s = s->next) {
-			_buf_ struct buf ignored = {0};
-
-			if (s->imply || !s->by->defined ||
-				asked != !!config_find(b->report->asked, s->by->name))
-				continue;
-			enum blame one = symbol_below(b, s->by, &ignored);
-			best = one > best ? one : best;
-			buf_addf(words, "%s%s", said++ ? ", " : ", selected only by ",
-				s->by->name);
-		}
-	return best;
+	enum blame by_default = blame_default(b, symbol, words);
+	enum blame by_select = blame_selects(b, symbol, words, &said);
+	return by_default > by_select ? by_default : by_select;
 }
 
 static enum blame asked_below(struct blamer *b, struct config_row *row, struct buf *words)

@@ -21,9 +21,7 @@ static void add_line(
 	buf_addc(out, '\n');
 }
 
-/* "6.1.x/config-x86_64": says enough to a person, and is the same wherever the workspace
- * lies, as a result must be. */
-static const char *label_of(const char *path)
+const char *config_label(const char *path)
 {
 	const char *label = path + strlen(path);
 
@@ -52,7 +50,7 @@ static int merge_file(const char *path, const char *suffix, bool unset_oops,
 	while (raw.len && (line = str_next_line(&pos)))
 		add_line(&edited, line, suffix, unset_oops);
 	buf_add(text, edited.data, edited.len);
-	return config_parse(asked, buf_str(&edited), label_of(path), e);
+	return config_parse(asked, buf_str(&edited), config_label(path), e);
 }
 
 int config_merge(const struct config_request *request, struct buf *text,

@@ -11,4 +11,8 @@
 int config_merge(const struct config_request *request, struct buf *text,
 	struct config_set *asked, struct err *e);
 
+/* The last two components of a path, "6.1.x/config-x86_64": says enough to a person, and
+ * is the same wherever the workspace lies, as a result must be. */
+const char *config_label(const char *path);
+
 #endif

@@ -212,6 +212,21 @@ static bool why_modules(struct why *w)
 	return true;
 }
 
+/* The first default that applies is the value. */
+static void add_default(struct why *w)
+{
+	for (const struct kc_prop *p = w->symbol->props; p; p = p->next) {
+		if (p->kind != KC_DEFAULT || eval(w, p->when) == KC_N)
+			continue;
+		buf_adds(&w->words, "; its default here is ");
+		kc_print(p->value, &w->words);
+		buf_adds(&w->words, p->when ? ", as " : "");
+		if (p->when)
+			kc_print(p->when, &w->words);
+		return;
+	}
+}
+
 static bool why_computed(struct why *w)
 {
 	if (kc_has_prompt(w->symbol))
@@ -220,6 +235,8 @@ static bool why_computed(struct why *w)
 	enum blame who = BLAME_USER;
 	if (is_tristate_like(w->symbol) && w->want > w->have)
 		who = config_blame_computed(&w->blamer, w->symbol, &w->words);
+	else
+		add_default(w);
 	conclude(w, who == BLAME_TOOLCHAIN ? CAUSE_TOOLCHAIN : CAUSE_COMPUTED);
 	return true;
 }

@@ -39,8 +39,8 @@ struct config_request {
 	bool debug; /* PANIC_ON_OOPS is unset (before the last file) */
 	enum config_drift drift;
 };
-/* Leaves out/config and out/report.json (every asked symbol: kept, changed, dropped, and
- * why). */
+/* Leaves out/config, out/report.json (every asked symbol: kept, changed, dropped, and
+ * why) and out/report.txt (the same for people: what was not kept). */
 int kbuild_config(const struct kbuild *k, const struct config_request *request, int out,
 	struct err *e);
 
