@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "kernel/config_edit.h"
 #include "kernel/kbuild.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/json.h"
@@ -368,12 +369,104 @@ START_TEST(follows_the_patches)
 }
 END_TEST
 
+static void refresh(
+	struct tree_test *t, const char *text, struct buf *renewed, struct buf *summary)
+{
+	const char *path = test_path("%s/config-x86_64", t->dir);
+	struct err e = {0};
+
+	clear(t);
+	test_write(path, text);
+	ck_ok(kbuild_config_refresh(&t->k, path, renewed, summary, &e), &e);
+}
+
+START_TEST(refresh_renews_a_whole_file)
+{
+	if (!needs())
+		return;
+	struct tree_test *t = make_tree();
+	_free_ char *text = complete(t);
+	_free_ char *less = edited(text, "CONFIG_COUNT=8\n", "");
+	_free_ char *old =
+		edited(less, "CONFIG_NET=y\n", "CONFIG_NET=y\nCONFIG_GONE=y\n");
+	_buf_ struct buf renewed = {0}, summary = {0};
+
+	refresh(t, old, &renewed, &summary);
+	ck_assert_str_eq(buf_str(&renewed), text);
+	ck_assert_msg(
+		strstr(buf_str(&summary), "unknown in this version:\n  CONFIG_GONE=y"),
+		"%s", buf_str(&summary));
+	ck_assert_msg(strstr(buf_str(&summary), "new in this version: 0 off, 1 by their "
+						"default:\n  CONFIG_COUNT=8\n"),
+		"%s", buf_str(&summary));
+	/* And once more: nothing is left to do. */
+	buf_clear(&renewed);
+	buf_clear(&summary);
+	refresh(t, text, &renewed, &summary);
+	ck_assert_str_eq(buf_str(&renewed), text);
+	tree_test_free(t);
+}
+END_TEST
+
+START_TEST(refresh_keeps_a_list_a_list)
+{
+	if (!needs())
+		return;
+	struct tree_test *t = make_tree();
+	_buf_ struct buf renewed = {0}, summary = {0};
+
+	refresh(t, "# the net\nCONFIG_NET=y\nCONFIG_GONE=y\n\nCONFIG_COUNT=99\n",
+		&renewed, &summary);
+	ck_assert_str_eq(
+		buf_str(&renewed), "# the net\nCONFIG_NET=y\n\nCONFIG_COUNT=64\n");
+	tree_test_free(t);
+}
+END_TEST
+
+/* A menu that needs no person: its "menuconfig" switches EXPERT on and saves. */
+START_TEST(menu_changes_the_last_file)
+{
+	if (!needs())
+		return;
+	struct tree_test *t = make_tree();
+	const char *series = test_path("%s/a/config-x86_64", t->dir);
+	const char *variant = test_path("%s/b/config-x86_64", t->dir);
+	const char *files[] = {series, variant, NULL};
+	const struct config_request request = {
+		.files = files, .localversion_suffix = "-v"};
+	_buf_ struct buf text = {0};
+	struct err e = {0};
+
+	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/a", t->dir), 0755, &e), &e);
+	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/b", t->dir), 0755, &e), &e);
+	test_write(series, "CONFIG_NET=y\nCONFIG_LOCALVERSION=\"-x\"\n");
+	test_write(variant, "# mine\nCONFIG_COUNT=3\n");
+	tree_test_write(t, "edit", "CONFIG_EXPERT=y\nCONFIG_COUNT=4\n");
+	tree_test_write(t, "Makefile",
+		test_path("DEFAULT = %s\n%s"
+			  "editconfig: ; @cat edit >>.config; ./conf --olddefconfig "
+			  "Kconfig\n"
+			  "idleconfig: ; @true\n",
+			t->k.arch->defconfig, makefile));
+	/* Its terminal is the log: the test's own output stays readable. */
+	ck_assert_int_ge(dup2(t->k.log, STDOUT_FILENO), 0);
+	ck_assert_int_ge(dup2(t->k.log, STDERR_FILENO), 0);
+	ck_assert_int_eq(kbuild_config_menu(&t->k, &request, "idleconfig", &text, &e), 0);
+	clear(t);
+	ck_assert_int_eq(kbuild_config_menu(&t->k, &request, "editconfig", &text, &e), 1);
+	ck_assert_str_eq(buf_str(&text), "# mine\nCONFIG_COUNT=4\nCONFIG_EXPERT=y\n");
+	tree_test_free(t);
+}
+END_TEST
+
 Suite *suite_config(void);
 Suite *suite_config(void)
 {
 	Suite *s = suite_create("config");
 
 	test_case(s, "config contract", 120, says_what_became_of_a_symbol,
-		drift_has_three_modes, reports_in_words_too, follows_the_patches);
+		drift_has_three_modes, reports_in_words_too, follows_the_patches,
+		refresh_renews_a_whole_file, refresh_keeps_a_list_a_list,
+		menu_changes_the_last_file);
 	return s;
 }

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include "kernel/config_diff.h"
+#include "kernel/config_edit.h"
 #include "kernel/config_merge.h"
 #include "kernel/config_repro.h"
 #include "orchestrator/base/fs.h"
@@ -250,6 +251,47 @@ START_TEST(split_joins_again)
 }
 END_TEST
 
+/* A file, what a configuration was and became, and the file as it should be then. */
+static const struct {
+	const char *text, *before, *after;
+	bool append;
+	const char *want;
+	size_t count;
+} edits[] = {
+	{"# why\nCONFIG_A=y\n\nCONFIG_B=m\n", "CONFIG_A=y\nCONFIG_B=m\n",
+		"CONFIG_A=y\nCONFIG_B=y\n", false, "# why\nCONFIG_A=y\n\nCONFIG_B=y\n",
+		1},
+	{"CONFIG_A=y\nCONFIG_B=m", "CONFIG_A=y\nCONFIG_B=m\n", "CONFIG_B=m\n", false,
+		"CONFIG_B=m\n", 1},
+	{"CONFIG_A=y\n", "CONFIG_A=y\n", "# CONFIG_A is not set\n", false,
+		"# CONFIG_A is not set\n", 1},
+	{"# CONFIG_A is not set\n", "# CONFIG_A is not set\n", "CONFIG_A=3\n", false,
+		"CONFIG_A=3\n", 1},
+	{"# CONFIG_A is not set\n", "# CONFIG_A is not set\n", "", false,
+		"# CONFIG_A is not set\n", 0},
+	{"CONFIG_A=y\n", "CONFIG_A=y\n", "CONFIG_A=y\nCONFIG_N=y\n", false,
+		"CONFIG_A=y\n", 0},
+	{"CONFIG_A=y\n", "CONFIG_A=y\nCONFIG_O=y\n", "CONFIG_A=y\nCONFIG_N=\"s\"\n", true,
+		"CONFIG_A=y\nCONFIG_N=\"s\"\n# CONFIG_O is not set\n", 2},
+	{"", "", "CONFIG_N=y\n", true, "CONFIG_N=y\n", 1},
+};
+
+START_TEST(edits_keep_the_form_of_a_file)
+{
+	for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
+		_config_set_ struct config_set before = {0}, after = {0};
+		_buf_ struct buf out = {0};
+
+		parse(&before, edits[i].before);
+		parse(&after, edits[i].after);
+		ck_assert_uint_eq(config_apply(edits[i].text, &before, &after,
+					  edits[i].append, &out),
+			edits[i].count);
+		ck_assert_str_eq(buf_str(&out), edits[i].want);
+	}
+}
+END_TEST
+
 START_TEST(commands_compare_and_split_files)
 {
 	static const char *const texts[3] = {"CONFIG_A=y\nCONFIG_B=y\n", "CONFIG_A=y\n"};
@@ -289,6 +331,6 @@ Suite *suite_config_text(void)
 	test_case(s, "config merge", 20, merges_as_linuxkit_does,
 		never_takes_a_default_for_a_missing_file, names_what_makes_builds_differ);
 	test_case(s, "config diff", 20, diff_names_each_symbol_once, split_joins_again,
-		commands_compare_and_split_files);
+		edits_keep_the_form_of_a_file, commands_compare_and_split_files);
 	return s;
 }
