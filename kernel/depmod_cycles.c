@@ -42,20 +42,21 @@ static void ring_remove_mod(struct ring *r, const struct depmod_mod *m)
 		}
 }
 
-static void say_cycle(struct walk *w, const struct vertex *vertex)
+/* The cycle that vertex closes: the way to it from `from`, which has the same module. */
+static void say_cycle(
+	struct walk *w, const struct vertex *vertex, const struct vertex *from)
 {
 	_buf_ struct buf text = {0};
-	_str_vec_ struct str_vec names = {0};
 	const struct vertex *v, **way;
 	size_t n = 0;
 
-	for (v = vertex->parent; v; v = v->parent)
+	for (v = vertex; v != from; v = v->parent)
 		n++;
 	way = arena_alloc(&w->arena, n * sizeof(*way));
 	n = 0;
-	for (v = vertex->parent; v; v = v->parent) {
-		way[n++] = v;
-		w->in_cycle[v->mod->idx] = true;
+	for (v = vertex; v != from; v = v->parent) {
+		way[n++] = v->parent;
+		w->in_cycle[v->parent->mod->idx] = true;
 	}
 	while (n--) {
 		buf_addf(&text, "%s -> ", way[n]->mod->name);
@@ -75,16 +76,13 @@ static struct vertex *new_vertex(
 	return v;
 }
 
-/* Whether the way to v went through its module before: a cycle without the root. It is
- * said when one of its own modules is the root. */
-static bool goes_round(const struct vertex *v, const struct depmod_mod *root)
+/* Where the way to v was at v's module before, or NULL. */
+static const struct vertex *was_there(const struct vertex *v)
 {
-	if (v->mod == root)
-		return false;
 	for (const struct vertex *p = v->parent; p; p = p->parent)
 		if (p->mod == v->mod)
-			return true;
-	return false;
+			return p;
+	return NULL;
 }
 
 static void walk_from(struct walk *w, struct depmod_mod *root)
@@ -97,15 +95,17 @@ static void walk_from(struct walk *w, struct depmod_mod *root)
 		struct vertex *v = stack[--n];
 		struct depmod_mod *m = v->mod;
 
-		if (w->visited[m->idx] && m == root) {
-			say_cycle(w, v);
+		const struct vertex *before = was_there(v);
+
+		/* kmod says this of a root that an earlier walk came through, too; and a
+		 * cycle without the root it would follow for ever. */
+		if (before || (w->visited[m->idx] && m == root)) {
+			say_cycle(w, v, before ? before : v);
 			continue;
 		}
 		w->visited[m->idx] = true;
 		if (m->n_deps == 0)
 			ring_remove_mod(&w->roots, m);
-		if (goes_round(v, root))
-			continue;
 		if (n + m->n_deps > cap) {
 			cap = 2 * (n + m->n_deps);
 			stack = xrealloc(stack, cap * sizeof(*stack));

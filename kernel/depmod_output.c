@@ -316,8 +316,8 @@ static int write_temps(
 
 static int publish(struct depmod *d, const struct buf *made, struct err *e)
 {
+	_close_ int dir = -1; /* before pub, which needs it to its end */
 	_publication_ struct publication pub = {.dir = d->options->out_fd};
-	_close_ int dir = -1;
 
 	if (d->options->out_path) {
 		if (fs_mkdirs(AT_FDCWD, d->options->out_path, 0755, e) < 0)
