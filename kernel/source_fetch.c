@@ -332,9 +332,10 @@ static int fetch_mirrors(
 		apt.msg);
 }
 
-int source_fetch(const struct source_spec *spec, const struct source_env *env, int out,
+int source_fetch(const struct source_spec *asked, const struct source_env *env, int out,
 	struct err *e)
 {
+	const struct source_spec plain = source_spec_plain(asked), *spec = &plain;
 	_source_info_ struct source_info info = {.version = xstrdup(spec->version)};
 	_fetch_ struct fetch f = {.cache = -1};
 	int status;
@@ -342,27 +343,28 @@ int source_fetch(const struct source_spec *spec, const struct source_env *env, i
 		return -1;
 	if (source_is_local(spec))
 		status = source_local_fetch(spec, out, &info, e);
-	else if (!str_is_empty(spec->url))
+	else if (spec->url)
 		status = fetch_url(&f, out, &info, e);
 	else
 		status = fetch_mirrors(&f, out, &info, e);
 	if (status)
 		return err_wrap(
 			e, "the source of %s", spec->rt ? spec->rt : spec->version);
-	if (spec->pin && str_is_empty(spec->url))
+	if (spec->pin && !spec->url)
 		source_info_prove(&info, "KERNEL_SHA256");
 	return source_info_write(out, &info, e);
 }
 
-int source_missing(const struct source_spec *spec, const struct source_env *env,
+int source_missing(const struct source_spec *asked, const struct source_env *env,
 	struct str_vec *missing, struct err *e)
 {
+	const struct source_spec plain = source_spec_plain(asked), *spec = &plain;
 	_fetch_ struct fetch f = {.cache = -1};
 	if (source_is_local(spec))
 		return 0;
 	if (fetch_open(&f, spec, env, e))
 		return -1;
-	if (!str_is_empty(spec->url)) {
+	if (spec->url) {
 		_free_ char *name = xasprintf("source-%s", spec->pin);
 		if (!fs_exists(f.cache, name))
 			str_vec_add(missing, spec->url);

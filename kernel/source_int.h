@@ -33,6 +33,8 @@ bool source_is_candidate(const char *version); /* "-rcN" */
 bool source_is_version(const char *version);
 char *source_kernel_dir(const char *version); /* "v6.x" */
 char *source_rt_dir(const char *rt);	      /* "projects/rt/6.1" */
+/* The same with NULL for every empty text. */
+struct source_spec source_spec_plain(const struct source_spec *spec);
 bool source_is_url(const char *s);
 /* Whether spec names a tree or a file of this host. */
 bool source_is_local(const struct source_spec *spec);

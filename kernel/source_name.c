@@ -62,6 +62,20 @@ char *source_rt_dir(const char *rt)
 	return xasprintf("projects/rt/%.*s", (int)series_len(rt), rt);
 }
 
+static const char *or_null(const char *text)
+{
+	return str_is_empty(text) ? NULL : text;
+}
+
+struct source_spec source_spec_plain(const struct source_spec *spec)
+{
+	struct source_spec s = *spec;
+	s.rt = or_null(s.rt);
+	s.pin = or_null(s.pin);
+	s.url = or_null(s.url);
+	return s;
+}
+
 bool source_is_url(const char *s)
 {
 	return s && strstr(s, "://");
@@ -69,7 +83,7 @@ bool source_is_url(const char *s)
 
 bool source_is_local(const struct source_spec *spec)
 {
-	return !str_is_empty(spec->url) && !source_is_url(spec->url);
+	return spec->url && *spec->url && !source_is_url(spec->url);
 }
 
 const char *const *source_mirrors(const struct source_env *env)
@@ -103,8 +117,9 @@ static int check_rt(const struct source_spec *spec, struct err *e)
 	return 0;
 }
 
-int source_check(const struct source_spec *spec, struct err *e)
+int source_check(const struct source_spec *asked, struct err *e)
 {
+	const struct source_spec plain = source_spec_plain(asked), *spec = &plain;
 	if (!source_is_version(spec->version))
 		return err_set(e, ERR_USAGE,
 			"KERNEL_VERSION=%s is no kernel version; it looks like 6.1.176",
@@ -119,7 +134,7 @@ int source_check(const struct source_spec *spec, struct err *e)
 			"beside it: "
 			"nothing else would prove it",
 			spec->url);
-	if (str_is_empty(spec->url) && source_is_candidate(spec->version))
+	if (!spec->url && source_is_candidate(spec->version))
 		return err_set(e, ERR_USAGE,
 			"%s is a release candidate, and nobody signs its tarball: give "
 			"KERNEL_SOURCE=<url> and KERNEL_SHA256=<sha256> beside it",

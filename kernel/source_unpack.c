@@ -56,7 +56,7 @@ static int check_version(const struct source_spec *spec, int tree, struct err *e
 			    str_starts(spec->version, version));
 	if (same)
 		return 0;
-	return err_set(e, str_is_empty(spec->url) ? ERR_VERIFY : ERR_USAGE,
+	return err_set(e, spec->url ? ERR_USAGE : ERR_VERIFY,
 		"KERNEL_VERSION is %s, but the Makefile of the tree says %s",
 		spec->version, version);
 }
@@ -158,8 +158,9 @@ static int unpack_tree(const struct source_spec *spec, const char *from, int out
 }
 
 int source_unpack(
-	const struct source_spec *spec, const char *from, int out, struct err *e)
+	const struct source_spec *asked, const char *from, int out, struct err *e)
 {
+	const struct source_spec plain = source_spec_plain(asked), *spec = &plain;
 	_source_info_ struct source_info info = {0};
 	if (source_info_read(from, &info, e))
 		return -1;

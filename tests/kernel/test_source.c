@@ -431,6 +431,7 @@ static const struct {
 		"RT_VERSION=6.1.9-rt is no version of the RT project; it looks like "
 		"6.1.176-rt64"},
 	{{.version = "6.1"}, NULL},
+	{{.version = "6.1.9", .rt = "", .pin = "", .url = ""}, NULL},
 	{{.version = "6.01.2"},
 		"KERNEL_VERSION=6.01.2 is no kernel version; it looks like 6.1.176"},
 	{{.version = "../../x"},
