@@ -45,6 +45,8 @@
 	X(suite_sysroot_debian) \
 	X(suite_sysroot_other) \
 	X(suite_build) \
+	X(suite_sysroot_debian) \
+	X(suite_sysroot_other) \
 
 /* clang-format on */
 
