@@ -31,6 +31,7 @@
 	X(suite_buildlog) \
 	X(suite_devkit) \
 	X(suite_compile) \
+	X(suite_kmake_shell) \
 	X(suite_module_sign) \
 	X(suite_oci_image) \
 	X(suite_oci_publish) \

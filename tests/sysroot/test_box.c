@@ -1,13 +1,13 @@
 /* What a box is for: programs run in it, see what they should, and end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
-#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "orchestrator/base/fs.h"
@@ -272,10 +272,22 @@ START_TEST(box_dies_with_kiln)
 }
 END_TEST
 
+/* kiln's own code has as little power in there as a build. */
+static bool holds_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{0}};
+
+	return syscall(SYS_capget, &header, data) || data[0].permitted ||
+	       data[1].permitted;
+}
+
 static int write_inside(void *arg, struct err *e)
 {
 	struct stat host;
 
+	if (holds_capabilities())
+		return err_set(e, ERR_INTERNAL, "there are capabilities");
 	if (stat(arg, &host) == 0)
 		return err_set(e, ERR_INTERNAL, "the host is in sight");
 	return fs_publish(AT_FDCWD, "/out/made", "by call\n", 8, 0644, e);

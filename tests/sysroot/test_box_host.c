@@ -1,12 +1,11 @@
 /* The box on hosts that forbid it, and with a person in it. */
 #include <fcntl.h>
-#include <pty.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/sysroot/box_fixture.h"
+#include "tests/terminal.h"
 
 static void put(const char *path, const char *text)
 {
@@ -95,57 +94,31 @@ START_TEST(root_needs_no_user_namespace)
 }
 END_TEST
 
-/* In a session of its own on a terminal of its own, as from a login. */
-static void person(struct box_fixture *f, int terminal)
+static int person(void *arg)
 {
+	struct box_fixture *f = arg;
 	struct err e = {0};
 	int status = 0;
 
-	setsid();
-	if (ioctl(terminal, TIOCSCTTY, 0))
-		_exit(40);
-	dup2(terminal, 2);
-	if (box_shell(&f->box, NULL, &status, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		_exit(41);
-	}
-	/* The foreground is kiln's again. */
-	_exit(tcgetpgrp(terminal) == getpgrp() ? status : 42);
-}
-
-/* Types the lines, and reads until the terminal is closed. */
-static void type_lines(int master, const char *lines, struct buf *out)
-{
-	char chunk[1024];
-	ssize_t n;
-
-	ck_assert_int_eq(write(master, lines, strlen(lines)), (ssize_t)strlen(lines));
-	while ((n = read(master, chunk, sizeof(chunk))) > 0)
-		buf_add(out, chunk, (size_t)n);
+	if (box_shell(&f->box, NULL, &status, &e) == 0)
+		return status;
+	fprintf(stderr, "%s\n", e.msg);
+	return 41;
 }
 
 START_TEST(shell_has_a_terminal)
 {
 	struct box_fixture f;
 	_buf_ struct buf out = {0};
-	int master, terminal, status;
+	int status;
 
 	if (!box_fixture_shell(&f))
 		return;
 	f.box.cwd = "/linux";
-	ck_assert_int_eq(openpty(&master, &terminal, NULL, NULL, NULL), 0);
-	pid_t pid = fork();
-
-	if (pid == 0)
-		person(&f, terminal);
-	close(terminal);
-	type_lines(master,
-		"echo in $(pwd) as $(id -u)\n test -t 0 && echo a terminal\n"
-		"busybox ps -o pid,comm >ps; cat ps\nexit 9\n",
+	status = test_on_terminal(person, &f,
+		"echo in $(pwd) as $(id -u)\ntest -t 0 && echo a terminal\nexit 9\n",
 		&out);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 9, "%d: %s", status,
-		buf_str(&out));
+	ck_assert_msg(status == 9, "%d: %s", status, buf_str(&out));
 	ck_assert_msg(strstr(buf_str(&out), "in /linux as 0\r\n"), "%s", buf_str(&out));
 	ck_assert_msg(strstr(buf_str(&out), "a terminal\r\n"), "%s", buf_str(&out));
 	ck_assert_msg(!strstr(buf_str(&out), "job control"), "%s", buf_str(&out));
@@ -181,12 +154,37 @@ START_TEST(command_in_the_box)
 }
 END_TEST
 
+/* The command: over the host's own programs, which need no fetching. */
+START_TEST(kiln_sysroot_shell)
+{
+	const char *store = test_tmpdir();
+	const char *args[] = {"-q", "--store", store, "--progress", "plain", "sysroot",
+		"shell", "host", "--", "sh", "-c",
+		"echo $(id -u) $(ls -d /linux /home 2>&1)"
+		" $HOME; exit 3",
+		NULL};
+	struct err e = {0};
+	bool possible = box_probe(&e) == 0;
+	_buf_ struct buf out = {0};
+	int status;
+
+	if (!test_need_that(possible, possible ? "a box" : e.msg))
+		return;
+	status = test_kiln(&out, args);
+	ck_assert_msg(status == 3, "%d: %s", status, buf_str(&out));
+	ck_assert_msg(strstr(buf_str(&out), "0 ls: ") && strstr(buf_str(&out), "/root\n"),
+		"%s", buf_str(&out));
+	free((void *)store);
+}
+END_TEST
+
 Suite *suite_box_host(void);
 Suite *suite_box_host(void)
 {
 	Suite *s = suite_create("box_host");
 
 	test_case(s, "forbidden", 30, the_knob_is_named, root_needs_no_user_namespace);
-	test_case(s, "person", 30, shell_has_a_terminal, command_in_the_box);
+	test_case(s, "person", 30, shell_has_a_terminal, command_in_the_box,
+		kiln_sysroot_shell);
 	return s;
 }
