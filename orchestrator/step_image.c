@@ -46,13 +46,13 @@ static const char *write_note(
 	return path;
 }
 
-/* Every program's version line of toolchain.json, as labels of their own. */
+/* The toolchain, and every program's version line, as labels of their own. */
 static int add_toolchain(struct step_run *r, struct labels *l, struct err *e)
 {
 	const char *path = step_need(r, "compile", "toolchain.json");
 	_buf_ struct buf text = {0};
 	_json_ json_t *j = NULL;
-	const char *program;
+	const char *program, *name;
 	json_t *version;
 
 	if (!fs_exists(AT_FDCWD, path))
@@ -62,9 +62,12 @@ static int add_toolchain(struct step_run *r, struct labels *l, struct err *e)
 	j = json_parse(text.data, text.len, path, ERR_STORE, e);
 	if (!j)
 		return -1;
-	json_object_foreach(j, program, version) if (json_is_string(version))
-		add_label(l, arena_printf(&r->arena, "kiln.toolchain.%s", program),
-			arena_strdup(&r->arena, json_string_value(version)));
+	name = json_get_string(j, "toolchain");
+	add_label(l, "kiln.toolchain", arena_strdup(&r->arena, name ? name : ""));
+	json_object_foreach(json_object_get(j, "programs"), program, version)
+		if (json_is_string(version))
+			add_label(l, arena_printf(&r->arena, "kiln.toolchain.%s", program),
+				arena_strdup(&r->arena, json_string_value(version)));
 	return 0;
 }
 
