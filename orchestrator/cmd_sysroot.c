@@ -211,10 +211,10 @@ int cmd_sysroot(
 	r.dir = argc > 3 ? argv[3] : NULL;
 	r.command = argc > 3 ? (const char *const *)argv + 3 : NULL;
 	r.status = status;
-	sysroot_dirs(global, &r.dirs);
+	sysroot_dirs(global->workspace ? global->workspace : ".", &r.dirs);
 	r.cache = fs_join(global->store, "packages");
 	r.env = (struct sysroot_env){.cache = r.cache,
-		.mirrors = (const char *const *)global->mirrors.items,
+		.mirrors = options_package_mirrors(global),
 		.offline = global->offline};
 	ret = verb->run(&r, e);
 	str_vec_free(&r.dirs);

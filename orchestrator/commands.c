@@ -22,7 +22,8 @@ const struct command commands[] = {
 		"list, prove and export the images of a layout, and remove them",
 		cmd_image},
 	{"sysroot", "lock|fetch|make|shell NAME [DIR|-- COMMAND...]",
-		"root directories with compilers: lock today's packages, fetch, make, look",
+		"root directories with compilers: lock today's packages, fetch, make, "
+		"look",
 		cmd_sysroot},
 	{"depmod", "[-aA] [OPTION...] [RELEASE] [MODULE...]",
 		"the indexes of a module directory, as kmod's depmod makes them",

@@ -23,6 +23,10 @@ static void print_help(FILE *to)
 	      "in\n"
 	      "                   order: https://, http://, file://, apt: "
 	      "($KILN_MIRROR)\n"
+	      "  --package-mirror URL\n"
+	      "                   where a sysroot's packages come from "
+	      "($KILN_PACKAGE_MIRROR;\n"
+	      "                   default: the mirrors of the host's apt)\n"
 	      "  --offline        use no network at all\n"
 	      "  --progress HOW   auto, tty, plain or json\n"
 	      "  -q, -v           say less, say more\n",

@@ -136,11 +136,13 @@ static int set_store(struct options *o, const char *given, struct err *e)
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
 	const char *store = NULL, *progress = NULL, *env = getenv("KILN_MIRROR");
+	const char *packages = getenv("KILN_PACKAGE_MIRROR");
 	bool quiet = false, verbose = false;
 	const struct option_row rows[] = {
 		{"-C", "WORKSPACE", NULL, &o->workspace, false},
 		{"--store", "DIR", NULL, &store, false},
 		{"--mirror", "URL", NULL, &o->mirrors, true},
+		{"--package-mirror", "URL", NULL, &o->package_mirrors, true},
 		{"--progress", "auto|tty|plain|json", NULL, &progress, false},
 		{"--offline", NULL, NULL, &o->offline, false},
 		{"-q", NULL, NULL, &quiet, false},
@@ -153,14 +155,23 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		return -1;
 	if (!o->mirrors.len && !str_is_empty(env))
 		str_split(&o->mirrors, env, " \t\n");
+	if (!o->package_mirrors.len && !str_is_empty(packages))
+		str_split(&o->package_mirrors, packages, " \t\n");
 	log_set_level(quiet ? LOG_QUIET : verbose ? LOG_VERBOSE : LOG_NORMAL);
 	if (set_progress(o, progress, e) < 0 || set_store(o, store, e) < 0)
 		return -1;
 	return argc;
 }
 
+const char *const *options_package_mirrors(const struct options *o)
+{
+	return o->package_mirrors.len ? (const char *const *)o->package_mirrors.items
+				      : NULL;
+}
+
 void options_free(struct options *o)
 {
 	free(o->store);
 	str_vec_free(&o->mirrors);
+	str_vec_free(&o->package_mirrors);
 }

@@ -9,9 +9,10 @@
 enum progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON };
 
 struct options {
-	const char *workspace; /* -C; NULL: ".", then kernel/series */
-	char *store;	       /* absolute path; owned */
-	struct str_vec mirrors;
+	const char *workspace;		/* -C; NULL: ".", then kernel/series */
+	char *store;			/* absolute path; owned */
+	struct str_vec mirrors;		/* of kernel sources */
+	struct str_vec package_mirrors; /* of the packages of sysroots */
 	bool offline;
 	enum progress progress;
 };
@@ -19,6 +20,8 @@ struct options {
 /* Takes the global options out of argv wherever they stand before "--"; what is left
  * stays in order. Returns the new argc or -1. */
 int options_parse(struct options *o, int argc, char **argv, struct err *e);
+/* NULL-ended, or NULL for none: then the host's apt is asked. */
+const char *const *options_package_mirrors(const struct options *o);
 void options_free(struct options *o);
 
 /* For the commands' own options: one row each. */

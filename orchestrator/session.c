@@ -5,6 +5,7 @@
 #include "orchestrator/base/log.h"
 #include "orchestrator/data.h"
 #include "orchestrator/session.h"
+#include "orchestrator/sysroot_dirs.h"
 
 char *session_workspace(const struct options *global, struct err *e)
 {
@@ -50,22 +51,6 @@ static void make_plan(struct session *s, bool perf)
 	}
 }
 
-/* Sysroots are looked up in the workspace first, then in kiln's own. */
-static int find_sysroots(struct session *s, struct err *e)
-{
-	struct arena *a = &s->targets.arena;
-	_free_ char *own = data_path("sysroot", e);
-	const char *local = arena_printf(a, "%s/sysroot", s->workspace.path);
-	size_t n = 0;
-
-	if (!own)
-		return -1;
-	if (fs_is_dir(AT_FDCWD, local))
-		s->sysroot_dirs[n++] = local;
-	s->sysroot_dirs[n++] = arena_strdup(a, own);
-	return 0;
-}
-
 static void say_notes(const struct session *s)
 {
 	const char *said = NULL;
@@ -84,14 +69,21 @@ int session_open(struct session *s, const struct options *global,
 {
 	_free_ char *path = session_workspace(global, e);
 	static const char *const none[] = {NULL};
+	const char *const *dirs;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	*s = (struct session){.store = {.fd = -1, .lock = -1}};
 	if (!path || check_tools(selection, e) < 0 ||
 		workspace_read(path, &s->workspace, e) < 0 ||
-		store_open(&s->store, global->store, false, e) < 0 ||
-		find_sysroots(s, e) < 0)
+		store_open(&s->store, global->store, false, e) < 0)
 		return -1;
+	sysroot_dirs(s->workspace.path, &s->sysroot_dirs);
+	if (!s->sysroot_dirs.len)
+		return err_set(e, ERR_USAGE,
+			"no sysroot is known: kiln's own are missing, set KILN_DATA to "
+			"its "
+			"directory");
+	dirs = (const char *const *)s->sysroot_dirs.items;
 	s->env = (struct run_env){
 		.store = &s->store,
 		.mirrors = global->mirrors.len
@@ -99,10 +91,11 @@ int session_open(struct session *s, const struct options *global,
 				   : none,
 		.offline = global->offline,
 		.jobs = cpus > 0 ? (unsigned)cpus : 1,
-		.sysroot_dirs = s->sysroot_dirs,
+		.package_mirrors = options_package_mirrors(global),
+		.sysroot_dirs = dirs,
 	};
-	if (targets_make(&s->workspace, global, selection, &s->store, s->sysroot_dirs,
-		    word_count, words, &s->targets, e) < 0)
+	if (targets_make(&s->workspace, global, selection, &s->store, dirs, word_count,
+		    words, &s->targets, e) < 0)
 		return -1;
 	say_notes(s);
 	make_plan(s, selection->tools.len > 0);
@@ -115,6 +108,7 @@ void session_close(struct session *s)
 	free(s->images);
 	free(s->perf_images);
 	targets_free(&s->targets);
+	str_vec_free(&s->sysroot_dirs);
 	workspace_free(&s->workspace);
 	store_close(&s->store);
 }

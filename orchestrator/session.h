@@ -12,7 +12,7 @@ struct session {
 	struct plan plan;
 	struct step **images;	   /* one per target */
 	struct step **perf_images; /* one per target, or NULL without perf */
-	const char *sysroot_dirs[4];
+	struct str_vec sysroot_dirs;
 	struct run_env env;
 };
 

@@ -32,7 +32,8 @@ const struct stage *stage_find(const char *name);
 /* What is the same for all steps of a run, and in no key. */
 struct run_env {
 	const struct store *store;
-	const char *const *mirrors; /* NULL-ended */
+	const char *const *mirrors;	    /* of kernel sources; NULL-ended */
+	const char *const *package_mirrors; /* of sysroots; NULL-ended, or NULL */
 	bool offline;
 	bool use_ccache;
 	bool shell; /* after a failed make: a person's shell in its box */

@@ -105,8 +105,10 @@ static int make_sysroot(struct step_run *r, enum field f, struct err *e)
 	_free_ char *cache = store_dir(r->env->store, "cache", e);
 	struct sysroot *s =
 		cache ? sysroot_load(r->env->sysroot_dirs, name, &use, e) : NULL;
-	struct sysroot_env env = {
-		.cache = cache, .offline = r->env->offline, .jobs = r->env->jobs};
+	struct sysroot_env env = {.cache = cache,
+		.mirrors = r->env->package_mirrors,
+		.offline = r->env->offline,
+		.jobs = r->env->jobs};
 	_close_ int root = -1;
 	int ret = -1;
 

@@ -2,10 +2,9 @@
 #ifndef KILN_SYSROOT_DIRS_H
 #define KILN_SYSROOT_DIRS_H
 
-#include "orchestrator/options.h"
+#include "orchestrator/base/str.h"
 
-/* The workspace's sysroot/ (or the current directory's), then kiln's own: beside the
- * source tree's build, else where it was installed. Adds only what is there. */
-void sysroot_dirs(const struct options *global, struct str_vec *dirs);
+/* The workspace's sysroot/, then kiln's own. Adds only what is there. */
+void sysroot_dirs(const char *workspace, struct str_vec *dirs);
 
 #endif

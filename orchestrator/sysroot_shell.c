@@ -34,7 +34,7 @@ static char *make_root(const struct options *global, const struct store *store,
 	_plan_ struct plan plan = {.arena = a};
 	const struct run_env env = {
 		.store = store,
-		.mirrors = (const char *const *)global->mirrors.items,
+		.package_mirrors = options_package_mirrors(global),
 		.offline = global->offline,
 		.jobs = 1,
 		.sysroot_dirs = dirs,

@@ -49,7 +49,9 @@ static int relock(struct arena *a, const struct options *global,
 {
 	_free_ char *cache = store_dir(store, "cache", e), *found = NULL;
 	_free_ char *locks = cache ? store_dir(store, "sysroots", e) : NULL;
-	struct sysroot_env env = {.cache = cache, .offline = global->offline};
+	struct sysroot_env env = {.cache = cache,
+		.mirrors = options_package_mirrors(global),
+		.offline = global->offline};
 	const char *current = relocked(a, store, *name);
 	bool complete = false;
 

@@ -37,12 +37,14 @@ static int ask_apt(struct mirrors *m, struct err *e)
 	if (!proc_in_path("apt-get"))
 		return err_set(e, ERR_USAGE,
 			"no mirror is known: this host has no apt to ask; name one with "
-			"--mirror URL, ending in the archive's name (.../debian)");
+			"--package-mirror URL, ending in the archive's name "
+			"(.../debian)");
 	if (proc_capture(argv, false, 1 << 20, &out, &end, e))
 		return -1;
 	if (!proc_ok(&end))
 		return err_set(e, ERR_NETWORK,
-			"apt-get indextargets: %s; name a mirror with --mirror URL",
+			"apt-get indextargets: %s; name a mirror with --package-mirror "
+			"URL",
 			proc_describe(&end));
 	buf_str(&out);
 	if (out.data)
@@ -51,7 +53,7 @@ static int ask_apt(struct mirrors *m, struct err *e)
 		return err_set(e, ERR_NETWORK,
 			"the host's apt knows no mirror that can be used (apt-get "
 			"indextargets); "
-			"name one with --mirror URL");
+			"name one with --package-mirror URL");
 	return 0;
 }
 

@@ -232,7 +232,7 @@ static const struct spoilt {
 		"provides nobody needed by broken-1.amd64"},
 	{"no mirror of that archive",
 		"sed -i 's/= debian tiny/= nowhere tiny/' $T/conf/t.conf", ERR_USAGE,
-		"sysroot t: *--mirror URL, ending in *"},
+		"sysroot t: *--package-mirror URL, ending in *"},
 	{"unknown key", "sed -i '1a speed = high' $T/conf/t.conf", ERR_USAGE,
 		"*/conf/t.conf:2: unknown key 'speed'"},
 	{"no line", "sed -i '1a what' $T/conf/t.conf", ERR_USAGE,
@@ -433,10 +433,10 @@ START_TEST(the_command_does_the_same)
 	root = test_path("%s/root", m.top);
 	store = test_path("%s/store", m.top);
 	mirror_spoil(&m, "mkdir $T/ws; ln -s ../conf $T/ws/sysroot");
-	const char *lock[] = {"-C", ws, "--store", store, "--mirror", m.url, "sysroot",
-		"lock", "t", NULL};
-	const char *make[] = {"-C", ws, "--store", store, "--mirror", m.url, "sysroot",
-		"make", "t", root, "--arch", "arm64", NULL};
+	const char *lock[] = {"-C", ws, "--store", store, "--package-mirror", m.url,
+		"sysroot", "lock", "t", NULL};
+	const char *make[] = {"-C", ws, "--store", store, "--package-mirror", m.url,
+		"sysroot", "make", "t", root, "--arch", "arm64", NULL};
 
 	ck_assert_msg(test_kiln(&out, lock) == 0, "%s", buf_str(&out));
 	ck_assert_msg(test_kiln(&out, make) == 0, "%s", buf_str(&out));
