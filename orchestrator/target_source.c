@@ -8,28 +8,40 @@
 
 #define DAY_SECONDS (24 * 60 * 60)
 
-/* The keyrings: the workspace's own common/keys.asc, or kiln's. */
-static int set_keys(struct arena *a, const struct workspace *w, struct target *t,
-	const char **keys, struct err *e)
+/* Both rings of a directory. */
+static int set_key_dir(
+	struct arena *a, struct target *t, const char *dir, const char **keys, struct err *e)
 {
-	const char *own = arena_printf(a, "%s/common/keys.asc", w->path);
-	_free_ char *shipped = NULL;
 	_str_vec_ struct str_vec names = {0};
 
-	if (fs_exists(AT_FDCWD, own)) {
-		*keys = own;
-		return recipe_add_file(a, &t->recipe, FIELD_KEYS, own, e);
-	}
-	shipped = data_path("kernel/keys", e);
-	if (!shipped || fs_list(AT_FDCWD, shipped, &names, e) < 0)
+	if (fs_list(AT_FDCWD, dir, &names, e) < 0)
 		return -1;
-	*keys = arena_strdup(a, shipped);
+	*keys = arena_strdup(a, dir);
 	for (size_t i = 0; i < names.len; i++)
 		if (str_ends(names.items[i], ".asc") &&
 			recipe_add_file(a, &t->recipe, FIELD_KEYS,
 				arena_printf(a, "%s/%s", *keys, names.items[i]), e) < 0)
 			return -1;
 	return 0;
+}
+
+/* The keyrings: the workspace's own, common/keys/ (sums.asc and developers.asc) or
+ * LinuxKit's common/keys.asc, or kiln's. */
+static int set_keys(struct arena *a, const struct workspace *w, struct target *t,
+	const char **keys, struct err *e)
+{
+	const char *own = arena_printf(a, "%s/common/keys.asc", w->path);
+	const char *own_dir = arena_printf(a, "%s/common/keys", w->path);
+	_free_ char *shipped = NULL;
+
+	if (fs_is_dir(AT_FDCWD, own_dir))
+		return set_key_dir(a, t, own_dir, keys, e);
+	if (fs_exists(AT_FDCWD, own)) {
+		*keys = own;
+		return recipe_add_file(a, &t->recipe, FIELD_KEYS, own, e);
+	}
+	shipped = data_path("kernel/keys", e);
+	return shipped ? set_key_dir(a, t, shipped, keys, e) : -1;
 }
 
 /* What was resolved, in the store: "<version> <origin> <seconds>". One per series and
