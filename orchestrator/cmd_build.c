@@ -6,6 +6,7 @@
 #include "orchestrator/missing.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/run.h"
+#include "sysroot/box.h"
 
 /* What each stage took, of the steps that ran now. */
 static void report_times(const struct plan *plan, const struct store *store)
@@ -72,6 +73,9 @@ static int build(struct session *s, const struct options *global,
 		if (s->perf_images)
 			plan_want(s->perf_images[i]);
 	}
+	/* Now, not after the source has been fetched. */
+	if (plan_wanted(&s->plan) && box_probe(e) < 0)
+		return -1;
 	if (plan_wanted(&s->plan) && global->offline && missing_inputs(s, e) < 0)
 		return -1;
 	if (put_records(s, "run", e) < 0 ||

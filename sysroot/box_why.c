@@ -110,29 +110,27 @@ static const char *subject(const struct box_plan *plan, const struct box_report 
 	return r->index < plan->count ? plan->mounts[r->index].at : "/";
 }
 
-static int say(struct err *e, int code, const char *text, const char *subject, int number)
+static int say(
+	struct err *e, int code, const char *text, const char *subject, const char *why)
 {
 	const char *hole = strstr(text, "%s");
 	int before = hole ? (int)(hole - text) : (int)strlen(text);
 
 	return err_set(e, code, "box: %.*s%s%s: %s", before, text, hole ? subject : "",
-		hole ? hole + 2 : "", strerror(number));
+		hole ? hole + 2 : "", why);
 }
 
 int box_explain(const struct box_plan *plan, const struct box_report *r, struct err *e)
 {
-	const char *advice = NULL;
+	const char *knob = is_forbidden(r) ? forbidden_by() : NULL, *reason;
 
 	if (r->step >= STEP_COUNT)
 		return err_set(
 			e, ERR_INTERNAL, "box: an unknown report came from inside");
-	say(e, steps[r->step].code, steps[r->step].text, subject(plan, r), r->number);
-	if (is_forbidden(r)) {
-		advice = forbidden_by();
-		if (!advice)
-			advice = other_reason(r->number);
-	}
-	return advice ? err_hint(e, "%s", advice) : -1;
+	say(e, steps[r->step].code, steps[r->step].text, subject(plan, r),
+		knob ? knob : strerror(r->number));
+	reason = is_forbidden(r) && !knob ? other_reason(r->number) : NULL;
+	return reason ? err_hint(e, "%s", reason) : -1;
 }
 
 bool box_no_overlay(const struct box_report *r)

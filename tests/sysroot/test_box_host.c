@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/sysroot/box_fixture.h"
@@ -65,10 +66,43 @@ START_TEST(the_knob_is_named)
 		return;
 	ck_assert_int_eq(
 		in_forbidden(false, probe_is_refused,
-			"box: can't make namespaces: No space left on device "
-			"(user.max_user_namespaces is 0: the administrator can raise it, "
-			"say to 10000)"),
+			"box: can't make namespaces: user.max_user_namespaces is 0: the "
+			"administrator can raise it, say to 10000"),
 		0);
+}
+END_TEST
+
+/* The whole of kiln: before it fetches anything. The store is below arg too. */
+static int run_kiln(void *arg)
+{
+	_free_ char *store = test_path("%s/store", (char *)arg);
+	const char *args[] = {"--store", store, "-C", arg, "--mirror", "file:///nowhere",
+		"build", "--arch", "x86_64", NULL};
+	_buf_ struct buf out = {0};
+	int status = test_kiln(&out, args);
+
+	if (strstr(buf_str(&out), "kiln: box: can't make namespaces: "
+				  "user.max_user_namespaces is 0"))
+		return status;
+	fprintf(stderr, "%d: %s\n", status, buf_str(&out));
+	return 50;
+}
+
+START_TEST(kiln_build_exits_with_7)
+{
+	struct err e = {0};
+	bool possible = box_probe(&e) == 0;
+	_free_ char *dir = (char *)test_tmpdir();
+	_free_ char *series = test_path("%s/6.1.x", dir);
+	_free_ char *args = test_path("%s/build-args", series);
+	_free_ char *config = test_path("%s/config-x86_64", series);
+
+	if (!test_need_that(possible, possible ? "a box" : e.msg))
+		return;
+	ck_assert_int_eq(mkdir(series, 0755), 0);
+	test_write(args, "KERNEL_VERSION=6.1.100\n");
+	test_write(config, "CONFIG_64BIT=y\n");
+	ck_assert_int_eq(in_forbidden(false, run_kiln, dir), 7);
 }
 END_TEST
 
@@ -183,7 +217,8 @@ Suite *suite_box_host(void)
 {
 	Suite *s = suite_create("box_host");
 
-	test_case(s, "forbidden", 30, the_knob_is_named, root_needs_no_user_namespace);
+	test_case(s, "forbidden", 30, the_knob_is_named, kiln_build_exits_with_7,
+		root_needs_no_user_namespace);
 	test_case(s, "person", 30, shell_has_a_terminal, command_in_the_box,
 		kiln_sysroot_shell);
 	return s;
