@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "kernel/buildlog.h"
 #include "kernel/check.h"
 #include "kernel/devkit.h"
 #include "kernel/kbuild.h"
@@ -16,6 +17,7 @@
 
 #define CONFIG_LIMIT (4u << 20)
 #define KEY_INSIDE   "/module-key.pem"
+#define PAHOLE	     ".kiln-pahole"
 
 /* One compile: the caller's kbuild with the .config as a layer of its own on top. */
 struct compile {
@@ -71,6 +73,16 @@ static int check_signing(struct compile *c, struct err *e)
 	return 0;
 }
 
+/* kbuild gives pahole as many threads as there are jobs, and the order of BTF's types
+ * then depends on which was first. The last -j counts. */
+static int place_pahole(const char *dir, struct err *e)
+{
+	static const char script[] = "#!/bin/sh\nexec pahole \"$@\" -j1\n";
+	_free_ char *path = fs_join(dir, PAHOLE);
+
+	return fs_publish(AT_FDCWD, path, script, strlen(script), 0755, e);
+}
+
 static int place_config(struct compile *c, struct err *e)
 {
 	_free_ char *dir = fs_join(c->k.scratch, "config");
@@ -78,7 +90,8 @@ static int place_config(struct compile *c, struct err *e)
 
 	if (fs_read(AT_FDCWD, c->request->config, CONFIG_LIMIT, &c->config, e) ||
 		check_signing(c, e) || fs_mkdirs(AT_FDCWD, dir, 0755, e) ||
-		fs_publish(AT_FDCWD, path, c->config.data, c->config.len, 0644, e))
+		fs_publish(AT_FDCWD, path, c->config.data, c->config.len, 0644, e) ||
+		place_pahole(dir, e))
 		return -1;
 	str_vec_add(&c->source, dir);
 	for (const char *const *s = c->k.source; *s; s++)
@@ -87,12 +100,20 @@ static int place_config(struct compile *c, struct err *e)
 	return 0;
 }
 
+/* Also leaves out/warnings: how many the compilers printed. */
 static int run_make(struct compile *c, struct err *e)
 {
-	const char *const args[] = {"KCFLAGS=-fno-pie", "all", NULL};
+	const char *args[] = {"KCFLAGS=-fno-pie", "all", NULL, NULL};
 	const struct box_bind key[] = {{c->key, KEY_INSIDE, false}, {0}};
+	int64_t from = buildlog_here(c->k.log);
+	_free_ char *warnings = NULL;
 
-	return kmake(&c->k, "compile", args, c->key ? key : NULL, e);
+	if (config_has(c, "CONFIG_DEBUG_INFO_BTF=y"))
+		args[2] = "PAHOLE=" KMAKE_TREE "/" PAHOLE;
+	if (kmake(&c->k, "compile", args, c->key ? key : NULL, e))
+		return -1;
+	warnings = xasprintf("%u\n", buildlog_warnings(c->k.log, from));
+	return fs_publish(c->out, "warnings", warnings, strlen(warnings), 0644, e);
 }
 
 static int read_release(struct compile *c, struct err *e)

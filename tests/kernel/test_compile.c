@@ -17,13 +17,14 @@ static const char makefile[] =
 	"M = $(INSTALL_MOD_PATH)/lib/modules/$(R)\n"
 	"all:\n"
 	"\t@echo KCFLAGS=$(KCFLAGS) LOCALVERSION=$(origin LOCALVERSION)\n"
+	"\t@echo x.c:1:1: warning: one of one\n"
 	"\tmkdir -p $(dir $(IMAGE)) include/config scripts\n"
 	"\techo image >$(IMAGE); echo $(R) >include/config/kernel.release\n"
 	"\tcp fixtures/vmlinux vmlinux; echo symbols >Module.symvers\n"
 	"\tcp -P fixtures/System.map System.map\n"
 	"\techo prog >scripts/prog; chmod 755 scripts/prog\n"
 	"\ttest ! -f fixtures/fail || { cat fixtures/fail >&2; exit 1; }\n"
-	"\ttest ! -f fixtures/print || env >printed.sh\n"
+	"\ttest ! -f fixtures/print || { env; $(PAHOLE) -J -j vmlinux; } >printed.sh\n"
 	"headers_install:\n"
 	"\tmkdir -p $(INSTALL_HDR_PATH)/include/linux\n"
 	"\techo h >$(INSTALL_HDR_PATH)/include/linux/a.h\n"
@@ -172,6 +173,9 @@ START_TEST(packs_what_the_recipe_packs)
 	text = test_read(test_path("%s/release", out));
 	ck_assert_str_eq(text, RELEASE "\n");
 	free(text);
+	text = test_read(test_path("%s/warnings", out));
+	ck_assert_str_eq(text, "1\n");
+	free(text);
 	ck_assert_int_eq(
 		test_sh(NULL, RECIPE, want, test_path("%s/modules", out),
 			test_path("%s/headers", out), test_path("%s/devkit", out)),
@@ -213,7 +217,7 @@ START_TEST(environment_is_fixed)
 	setenv("KBUILD_BUILD_USER", "somebody", 1);
 	setenv("TZ", "Asia/Tokyo", 1);
 	setenv("CFLAGS", "-O0", 1);
-	ck_ok(compile(t, CONFIG, false, &e), &e);
+	ck_ok(compile(t, CONFIG "CONFIG_DEBUG_INFO_BTF=y\n", false, &e), &e);
 	ck_assert(!fs_exists(t->out, "vmlinux"));
 	printed = test_read(test_path("%s/out/devkit/printed.sh", t->dir));
 	ck_assert(
@@ -222,6 +226,8 @@ START_TEST(environment_is_fixed)
 	ck_assert(strstr(printed, "KBUILD_BUILD_USER=kiln\n"));
 	ck_assert(strstr(printed, "TZ=UTC\n"));
 	ck_assert(!strstr(printed, "-O0"));
+	/* One thread, whatever kbuild asked for. */
+	ck_assert(strstr(printed, "pahole was called: -J -j vmlinux -j1\n"));
 	tree_test_free(t);
 }
 END_TEST
