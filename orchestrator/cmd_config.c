@@ -7,6 +7,7 @@
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/mem.h"
 #include "orchestrator/command.h"
+#include "orchestrator/config_target.h"
 
 struct verb {
 	const char *name;
@@ -14,18 +15,38 @@ struct verb {
 		struct err *e);
 };
 
+/* A file, or else a target, whose finished configuration counts. */
+static int read_side(struct config_set *set, const char *word,
+	const struct options *global, const struct selection *selection, struct err *e)
+{
+	_buf_ struct buf text = {0};
+
+	if (fs_exists(AT_FDCWD, word) && !fs_is_dir(AT_FDCWD, word))
+		return config_read(set, word, NULL, e);
+	if (strchr(word, '/'))
+		return err_set(e, ERR_USAGE, "there is no file %s", word);
+	if (config_target_text(global, selection, word, &text, e) < 0)
+		return -1;
+	return config_parse(set, buf_str(&text), word, e);
+}
+
 /* diff A B: exit status 1 tells that they differ, as diff(1) does. */
 static int verb_diff(
 	const struct options *global, int argc, char **argv, int *status, struct err *e)
 {
+	_selection_ struct selection selection = {.drift = "warn"};
 	_config_set_ struct config_set a = {0}, b = {0};
 	_buf_ struct buf text = {0};
+	const struct option_row rows[] = {SELECTION_ROWS(&selection), {0}};
 
-	(void)global;
+	argc = options_rows(rows, argc, argv, e);
+	if (argc < 0)
+		return -1;
 	if (argc != 3)
-		return err_set(e, ERR_USAGE, "kiln config diff needs two configurations");
-	if (config_read(&a, argv[1], NULL, e) < 0 ||
-		config_read(&b, argv[2], NULL, e) < 0)
+		return err_set(e, ERR_USAGE,
+			"kiln config diff needs two configurations: files or targets");
+	if (read_side(&a, argv[1], global, &selection, e) < 0 ||
+		read_side(&b, argv[2], global, &selection, e) < 0)
 		return -1;
 	*status = config_diff(&a, &b, &text) != 0;
 	fputs(buf_str(&text), stdout);
@@ -139,8 +160,11 @@ static int verb_split(
 }
 
 static const struct verb verbs[] = {
+	{"check", config_check},
 	{"diff", verb_diff},
 	{"split", verb_split},
+	{"refresh", config_refresh},
+	{"menu", config_menu},
 };
 
 int cmd_config(
@@ -148,8 +172,12 @@ int cmd_config(
 int cmd_config(
 	const struct options *global, int argc, char **argv, int *status, struct err *e)
 {
-	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++)
-		if (str_eq(argv[1], verbs[i].name))
+	_buf_ struct buf known = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (argc > 1 && str_eq(argv[1], verbs[i].name))
 			return verbs[i].run(global, argc - 1, argv + 1, status, e);
-	return err_set(e, ERR_USAGE, "kiln config needs one of: diff, split");
+		buf_addf(&known, "%s%s", i ? ", " : "", verbs[i].name);
+	}
+	return err_set(e, ERR_USAGE, "kiln config needs one of: %s", buf_str(&known));
 }

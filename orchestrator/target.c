@@ -153,7 +153,11 @@ static int set_recipe(struct maker *m, struct target *t, struct err *e)
 	recipe_set(a, &t->recipe, FIELD_ARCH, t->arch->name);
 	recipe_set(a, &t->recipe, FIELD_TOOLCHAIN, t->toolchain->name);
 	recipe_set(a, &t->recipe, FIELD_FLAVOR, t->debug ? "dbg" : "plain");
-	recipe_set(a, &t->recipe, FIELD_DRIFT, s->drift ? s->drift : "contract");
+	/* A variant or the debug flavor means to change what its series asked for. */
+	recipe_set(a, &t->recipe, FIELD_DRIFT,
+		s->drift			 ? s->drift
+		: t->debug || t->series->base	 ? "warn"
+						 : "contract");
 	recipe_set(a, &t->recipe, FIELD_COMPRESSION,
 		s->compression ? s->compression : "gzip");
 	if (config_drift_by_name(t->recipe.field[FIELD_DRIFT].text, &drift, e) < 0 ||
