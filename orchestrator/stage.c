@@ -103,7 +103,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "image",
-		.version = 1,
+		.version = 2,
 		.needs = {"tree", "archive", "compile", "pack"},
 		.fields = {F(ARCH), F(VERSION), F(FLAVOR), F(SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},

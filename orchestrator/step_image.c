@@ -64,10 +64,10 @@ static int add_toolchain(struct step_run *r, struct labels *l, struct err *e)
 		return -1;
 	name = json_get_string(j, "toolchain");
 	add_label(l, "kiln.toolchain", arena_strdup(&r->arena, name ? name : ""));
-	json_object_foreach(json_object_get(j, "programs"), program, version)
-		if (json_is_string(version))
-			add_label(l, arena_printf(&r->arena, "kiln.toolchain.%s", program),
-				arena_strdup(&r->arena, json_string_value(version)));
+	json_object_foreach(json_object_get(j, "programs"), program,
+		version) if (json_is_string(version))
+		add_label(l, arena_printf(&r->arena, "kiln.toolchain.%s", program),
+			arena_strdup(&r->arena, json_string_value(version)));
 	return 0;
 }
 
@@ -147,8 +147,9 @@ int step_image(struct step_run *r, struct err *e)
 	if (add_toolchain(r, &labels, e) < 0)
 		return -1;
 	const struct oci_layer layers[] = {
-		/* Packed already: compressing it again costs time and gains nothing. */
-		{"patched source", source.files, COMPRESS_NONE},
+		/* Packed already, so the compressor only stores it. An uncompressed layer
+		 * would be compressed by whoever pushes it, under another digest. */
+		{"patched source", source.files, how},
 		{"headers and devkit", devel.files, how},
 		{"kernel and modules", kernel.files, how},
 		{"debug information", debug.count ? debug.files : NULL, how},

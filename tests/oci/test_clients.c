@@ -209,6 +209,7 @@ static pid_t start_registry(int port)
 	return pid;
 }
 
+/* A plain push keeps all digests; only uncompressed layers have to be asked for. */
 START_TEST(registry_gives_back_the_same)
 {
 	int port = free_port();
@@ -224,7 +225,7 @@ START_TEST(registry_gives_back_the_same)
 	pid = start_registry(port);
 	status = test_sh(&out,
 		"set -e; r=docker://127.0.0.1:%d/linuxkit/kernel:6.12\n"
-		"c='skopeo copy --insecure-policy -q --all --preserve-digests'\n"
+		"c='skopeo copy --insecure-policy -q --all %s'\n"
 		"for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n"
 		"  $c --dest-tls-verify=false oci:l:6.12 $r 2>push && break; sleep 0.5\n"
 		"done\n"
@@ -232,7 +233,7 @@ START_TEST(registry_gives_back_the_same)
 		"for t in l back; do skopeo inspect --raw oci:$t:6.12 >$t.raw; done\n"
 		"cmp l.raw back.raw\n"
 		"for b in back/blobs/sha256/*; do cmp $b l/blobs/sha256/${b##*/}; done",
-		port);
+		port, all[_i] == COMPRESS_NONE ? "--preserve-digests" : "");
 	proc_kill(pid);
 	ck_ok(proc_wait(pid, &end, &e), &e);
 	ck_assert_msg(status == 0, "%s", out.data);
