@@ -5,18 +5,19 @@
 #include "kernel/kmake.h"
 #include "orchestrator/base/fs.h"
 #include "tests/kernel/hello.h"
+#include "tests/kernel/kernel_test.h"
 #include "tests/test.h"
 
 /* A box over the example's directory; the kernel is there only as what the devkit is. */
 static void run(const struct hello *h, const char *const *argv)
 {
 	const char *source[] = {
-		test_path("%s/data/hello", test_path("%s/tests", test_source_dir())),
+		kept_path("%s/data/hello", kept_path("%s/tests", test_source_dir())),
 		NULL};
-	const char *headers = test_path("/usr/src/linux-headers-%s", h->release);
+	const char *headers = kept_path("/usr/src/linux-headers-%s", h->release);
 	const struct box_bind binds[] = {
-		{test_path("%s/devkit%s", h->dir, headers), headers, false}, {0}};
-	const char *log = test_path("%s/log", h->dir);
+		{kept_path("%s/devkit%s", h->dir, headers), headers, false}, {0}};
+	const char *log = kept_path("%s/log", h->dir);
 	struct err e = {0};
 	const struct kbuild k = {
 		.arch = h->arch,
@@ -65,24 +66,24 @@ static void check_versions(const struct hello *h, const char *ko)
 void hello_build(const struct hello *h)
 {
 	const char *const make[] = {"make", "-C",
-		test_path("/usr/src/linux-headers-%s", h->release), "M=/linux",
-		test_path("ARCH=%s", h->arch->kernel),
-		test_path("CROSS_COMPILE=%s-", h->arch->triple), "KCFLAGS=-fno-pie",
+		kept_path("/usr/src/linux-headers-%s", h->release), "M=/linux",
+		kept_path("ARCH=%s", h->arch->kernel),
+		kept_path("CROSS_COMPILE=%s-", h->arch->triple), "KCFLAGS=-fno-pie",
 		"modules", NULL};
-	const char *const cc[] = {test_path("%s-gcc", h->arch->triple), "-static", "-Os",
+	const char *const cc[] = {kept_path("%s-gcc", h->arch->triple), "-static", "-Os",
 		"-nostdlib", "-ffreestanding", "-fno-stack-protector", "-o", "init",
 		"init.c", NULL};
-	const char *ko = test_path("%s/linux/upper/hello_world.ko", h->dir);
+	const char *ko = kept_path("%s/linux/upper/hello_world.ko", h->dir);
 	struct elf_facts facts;
 	struct err e = {0};
 
-	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/devkit", h->dir), 0755, &e), &e);
+	ck_ok(fs_mkdirs(AT_FDCWD, kept_path("%s/devkit", h->dir), 0755, &e), &e);
 	ck_assert_int_eq(test_sh(NULL, "tar xf %s -C %s/devkit", h->devkit, h->dir), 0);
 	run(h, make);
 	run(h, cc);
 	ck_ok(elf_read(AT_FDCWD, ko, ko, &facts, &e), &e);
 	ck_assert_int_eq(facts.machine, h->arch->elf_machine);
-	ck_assert_msg(str_starts(facts.vermagic, test_path("%s ", h->release)), "%s",
+	ck_assert_msg(str_starts(facts.vermagic, kept_path("%s ", h->release)), "%s",
 		facts.vermagic);
 	check_versions(h, ko);
 }

@@ -6,6 +6,19 @@
 #include "tests/kernel/kernel_test.h"
 #include "tests/test.h"
 
+const char *kept_path(const char *fmt, ...)
+{
+	static struct str_vec kept;
+	_free_ char *path = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	ck_assert_int_ge(vasprintf(&path, fmt, ap), 0);
+	va_end(ap);
+	str_vec_take(&kept, steal(path));
+	return kept.items[kept.len - 1];
+}
+
 /* A root directory of the host's own programs with the libraries that they load; made
  * once for each test process. */
 static const char *box_root(void)
@@ -27,12 +40,12 @@ static const char *box_root(void)
 		"l; do"
 		"    mkdir -p $r$(dirname $l); cp -L -n $l $r$l; done;"
 		"done";
-	static char *root;
+	static const char *root;
 	static pid_t made_by;
 
 	if (root && made_by == getpid())
 		return root;
-	root = test_path("%s/root-%d", test_tmpdir(), getpid());
+	root = kept_path("%s/root-%d", test_tmpdir(), getpid());
 	made_by = getpid();
 	ck_assert_int_eq(test_sh(NULL, script, root, arch_host()->triple), 0);
 	return root;
@@ -43,15 +56,15 @@ struct tree_test *tree_test_new(void)
 	static unsigned count;
 	struct tree_test *t = xcalloc(1, sizeof(*t));
 	struct err e = {0};
-	char *scratch;
+	const char *scratch;
 
-	t->dir = test_path("%s/kernel-%u-%d", test_tmpdir(), count++, getpid());
-	t->tree = test_path("%s/tree", t->dir);
-	scratch = test_path("%s/scratch", t->dir);
+	t->dir = kept_path("%s/kernel-%u-%d", test_tmpdir(), count++, getpid());
+	t->tree = kept_path("%s/tree", t->dir);
+	scratch = kept_path("%s/scratch", t->dir);
 	ck_ok(fs_mkdirs(AT_FDCWD, t->tree, 0755, &e), &e);
 	ck_ok(fs_mkdirs(AT_FDCWD, scratch, 0755, &e), &e);
-	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/out", t->dir), 0755, &e), &e);
-	t->out = fs_open_dir(AT_FDCWD, test_path("%s/out", t->dir), &e);
+	ck_ok(fs_mkdirs(AT_FDCWD, kept_path("%s/out", t->dir), 0755, &e), &e);
+	t->out = fs_open_dir(AT_FDCWD, kept_path("%s/out", t->dir), &e);
 	ck_ok(t->out, &e);
 	t->source[0] = t->tree;
 	t->k = (struct kbuild){
@@ -61,7 +74,7 @@ struct tree_test *tree_test_new(void)
 		.source = t->source,
 		.scratch = scratch,
 		.date = 1700000000,
-		.log = open(test_path("%s/log", t->dir),
+		.log = open(kept_path("%s/log", t->dir),
 			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644),
 		.jobserver = {-1, -1},
 		.jobs = 2,
@@ -87,9 +100,9 @@ void tree_test_show(struct tree_test *t, struct buf *out)
 		"find . -type f | LC_ALL=C sort | while read -r f; do echo \"$f\"; "
 		"cat \"$f\"; done",
 		NULL};
-	const char *source[] = {test_path("%s/out/layer", t->dir), t->tree, NULL};
+	const char *source[] = {kept_path("%s/out/layer", t->dir), t->tree, NULL};
 	struct kbuild k = t->k;
-	const char *shown = test_path("%s/shown", t->dir);
+	const char *shown = kept_path("%s/shown", t->dir);
 	_close_ int fd = open(shown, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	struct kmake_run run = {.argv = argv, .in = -1, .out = fd, .err = -1};
 	struct proc_end end;
@@ -97,7 +110,7 @@ void tree_test_show(struct tree_test *t, struct buf *out)
 	char *text;
 
 	k.source = source;
-	k.scratch = test_path("%s/show", t->dir);
+	k.scratch = kept_path("%s/show", t->dir);
 	ck_ok(kmake_box(&k, &run, &end, &e), &e);
 	ck_assert_msg(proc_ok(&end), "find %s", proc_describe(&end));
 	text = test_read(shown);

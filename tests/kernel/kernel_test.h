@@ -6,6 +6,10 @@
 #include "kernel/kbuild.h"
 #include "orchestrator/base/str.h"
 
+/* As test_path, but the string stays until the process ends: for the many paths that a
+ * test names once. */
+const char *kept_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 struct tree_test {
 	const char *dir;  /* holds all the others */
 	const char *tree; /* the lowest layer of /linux */

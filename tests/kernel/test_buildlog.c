@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "kernel/buildlog.h"
+#include "tests/kernel/kernel_test.h"
 #include "tests/test.h"
 
 static const struct {
@@ -80,7 +81,7 @@ END_TEST
 /* Only what was printed after the position counts, though the fd can't read. */
 START_TEST(reads_the_log_back)
 {
-	const char *path = test_path("%s/buildlog", test_tmpdir());
+	const char *path = kept_path("%s/buildlog", test_tmpdir());
 	_close_ int log =
 		open(path, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
 	const struct proc_end end = {.status = 2};

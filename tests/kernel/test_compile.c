@@ -54,7 +54,7 @@ static struct tree_test *make_tree(const char *extra)
 
 	tree_test_write(t, "fixtures/none", "");
 	tree_test_write(t, "Makefile",
-		test_path("IMAGE = %s\n%s", t->k.arch->images[0], makefile));
+		kept_path("IMAGE = %s\n%s", t->k.arch->images[0], makefile));
 	tree_test_write(t, "include/linux/kernel.h", "k\n");
 	tree_test_write(t, "arch/x86/include/asm/a.h", "a\n");
 	tree_test_write(t, "lib/main.c", "not in the devkit\n");
@@ -68,7 +68,7 @@ static struct tree_test *make_tree(const char *extra)
 
 static int compile(struct tree_test *t, const char *config, bool debug, struct err *e)
 {
-	const char *path = test_path("%s/config", t->dir);
+	const char *path = kept_path("%s/config", t->dir);
 	const struct compile_request request = {.config = path, .debug = debug};
 
 	test_write(path, config);
@@ -166,25 +166,25 @@ START_TEST(packs_what_the_recipe_packs)
 	if (!needs() || !test_need("depmod"))
 		return;
 	t = make_tree("true");
-	out = test_path("%s/out", t->dir);
-	want = test_path("%s/want", t->dir);
+	out = kept_path("%s/out", t->dir);
+	want = kept_path("%s/want", t->dir);
 	ck_ok(compile(t, CONFIG, true, &e), &e);
 	ck_assert(fs_exists(t->out, "vmlinux"));
-	text = test_read(test_path("%s/release", out));
+	text = test_read(kept_path("%s/release", out));
 	ck_assert_str_eq(text, RELEASE "\n");
 	free(text);
-	text = test_read(test_path("%s/warnings", out));
+	text = test_read(kept_path("%s/warnings", out));
 	ck_assert_str_eq(text, "1\n");
 	free(text);
 	ck_assert_int_eq(
-		test_sh(NULL, RECIPE, want, test_path("%s/modules", out),
-			test_path("%s/headers", out), test_path("%s/devkit", out)),
+		test_sh(NULL, RECIPE, want, kept_path("%s/modules", out),
+			kept_path("%s/headers", out), kept_path("%s/devkit", out)),
 		0);
 	ck_ok(kernel_pack(out, 1700000000, t->out, &e), &e);
 	for (size_t i = 0; i < ARRAY_LEN(tars); i++) {
-		list(test_path("%s/%s", out, tars[i]), test_path("%s/got.list", t->dir));
-		list(test_path("%s/%s", want, tars[i]),
-			test_path("%s/want.list", t->dir));
+		list(kept_path("%s/%s", out, tars[i]), kept_path("%s/got.list", t->dir));
+		list(kept_path("%s/%s", want, tars[i]),
+			kept_path("%s/want.list", t->dir));
 		/* The fake tree's own mark; and what newer kmods write, older ones not.
 		 */
 		ck_assert_msg(
@@ -219,7 +219,7 @@ START_TEST(environment_is_fixed)
 	setenv("CFLAGS", "-O0", 1);
 	ck_ok(compile(t, CONFIG "CONFIG_DEBUG_INFO_BTF=y\n", false, &e), &e);
 	ck_assert(!fs_exists(t->out, "vmlinux"));
-	printed = test_read(test_path("%s/out/devkit/printed.sh", t->dir));
+	printed = test_read(kept_path("%s/out/devkit/printed.sh", t->dir));
 	ck_assert(
 		strstr(printed, "KBUILD_BUILD_TIMESTAMP=Tue Nov 14 22:13:20 UTC 2023\n"));
 	ck_assert(strstr(printed, "SOURCE_DATE_EPOCH=1700000000\n"));

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include "kernel/devkit.h"
 #include "orchestrator/base/fs.h"
+#include "tests/kernel/kernel_test.h"
 #include "tests/test.h"
 
 /* Every case of the recipe: taken whole, taken by name, and what only looks alike. */
@@ -73,24 +74,24 @@ static void make_parent(const char *path)
 
 static const char *make_tree(void)
 {
-	const char *tree = test_path("%s/devkit/tree", test_tmpdir());
+	const char *tree = kept_path("%s/devkit/tree", test_tmpdir());
 	struct err e = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		const char *path = test_path("%s/%s", tree, files[i]);
+		const char *path = kept_path("%s/%s", tree, files[i]);
 
 		make_parent(path);
 		test_write(path, files[i]);
 	}
-	ck_assert_int_eq(chmod(test_path("%s/scripts/mod/modpost", tree), 0755), 0);
+	ck_assert_int_eq(chmod(kept_path("%s/scripts/mod/modpost", tree), 0755), 0);
 	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
-		const char *path = test_path("%s/%s", tree, links[i][0]);
+		const char *path = kept_path("%s/%s", tree, links[i][0]);
 
 		make_parent(path);
 		ck_assert_int_eq(symlink(links[i][1], path), 0);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(empty_dirs); i++)
-		ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/%s", tree, empty_dirs[i]), 0755,
+		ck_ok(fs_mkdirs(AT_FDCWD, kept_path("%s/%s", tree, empty_dirs[i]), 0755,
 			      &e),
 			&e);
 	return tree;
@@ -110,8 +111,8 @@ static const char *make_tree(void)
 START_TEST(holds_what_the_recipe_holds)
 {
 	const char *tree = make_tree();
-	const char *want = test_path("%s/devkit/want", test_tmpdir());
-	const char *got = test_path("%s/devkit/got", test_tmpdir());
+	const char *want = kept_path("%s/devkit/want", test_tmpdir());
+	const char *got = kept_path("%s/devkit/got", test_tmpdir());
 	_buf_ struct buf diff = {0};
 	_close_ int to = -1;
 	struct err e = {0};
@@ -130,22 +131,22 @@ START_TEST(holds_what_the_recipe_holds)
 			"diff -r --no-dereference %s %s",
 			want, got, want, got, want, got) == 0,
 		"%s", buf_str(&diff));
-	ck_assert_int_eq(access(test_path("%s/scripts/mod/modpost", got), X_OK), 0);
+	ck_assert_int_eq(access(kept_path("%s/scripts/mod/modpost", got), X_OK), 0);
 }
 END_TEST
 
 START_TEST(refuses_what_no_archive_holds)
 {
-	const char *tree = test_path("%s/devkit-fifo", test_tmpdir());
+	const char *tree = kept_path("%s/devkit-fifo", test_tmpdir());
 	_close_ int to = -1;
 	struct err e = {0};
 
-	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/tree/scripts", tree), 0755, &e), &e);
-	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/to", tree), 0755, &e), &e);
-	ck_assert_int_eq(mkfifo(test_path("%s/tree/scripts/f", tree), 0600), 0);
-	to = fs_open_dir(AT_FDCWD, test_path("%s/to", tree), &e);
+	ck_ok(fs_mkdirs(AT_FDCWD, kept_path("%s/tree/scripts", tree), 0755, &e), &e);
+	ck_ok(fs_mkdirs(AT_FDCWD, kept_path("%s/to", tree), 0755, &e), &e);
+	ck_assert_int_eq(mkfifo(kept_path("%s/tree/scripts/f", tree), 0600), 0);
+	to = fs_open_dir(AT_FDCWD, kept_path("%s/to", tree), &e);
 	ck_ok(to, &e);
-	ck_fails(devkit_copy(test_path("%s/tree", tree), to, &e), &e, ERR_INPUT,
+	ck_fails(devkit_copy(kept_path("%s/tree", tree), to, &e), &e, ERR_INPUT,
 		"scripts/f: neither file, directory nor symlink; the devkit can't hold "
 		"it");
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include "kernel/module_sign.h"
 #include "orchestrator/base/fs.h"
+#include "tests/kernel/kernel_test.h"
 #include "tests/test.h"
 
 /* A key, and another one. */
@@ -29,10 +30,10 @@
 
 static const char *make_dir(void)
 {
-	const char *dir = test_path("%s/sign", test_tmpdir());
+	const char *dir = kept_path("%s/sign", test_tmpdir());
 	struct err e = {0};
 
-	ck_ok(fs_mkdirs(AT_FDCWD, test_path("%s/modules/lib", dir), 0755, &e), &e);
+	ck_ok(fs_mkdirs(AT_FDCWD, kept_path("%s/modules/lib", dir), 0755, &e), &e);
 	ck_assert_int_eq(test_sh(NULL, KEYS, dir), 0);
 	ck_assert_int_eq(test_sh(NULL, VMLINUX, dir), 0);
 	return dir;
@@ -65,7 +66,7 @@ START_TEST(every_module_is_checked)
 	if (!test_need("openssl") || !test_need("gcc"))
 		return;
 	dir = make_dir();
-	vmlinux = test_path("%s/vmlinux", dir);
+	vmlinux = kept_path("%s/vmlinux", dir);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		_close_ int out = -1;
 		struct err e = {0};
@@ -96,25 +97,25 @@ START_TEST(fingerprint_is_the_certificates)
 	if (!test_need("openssl") || !test_need("gcc"))
 		return;
 	dir = make_dir();
-	ck_ok(module_key_fingerprint(test_path("%s/one.pem", dir), hex, &e), &e);
+	ck_ok(module_key_fingerprint(kept_path("%s/one.pem", dir), hex, &e), &e);
 	ck_assert_int_eq(test_sh(&want, "sha256sum <%s/one.der | cut -d' ' -f1", dir), 0);
 	ck_assert_str_eq(str_trim(want.data), hex);
-	ck_fails(module_key_fingerprint(test_path("%s/one.crt", dir), hex, &e), &e,
+	ck_fails(module_key_fingerprint(kept_path("%s/one.crt", dir), hex, &e), &e,
 		ERR_USAGE,
-		test_path("%s/one.crt: a module key is a PEM file with a private key (no "
+		kept_path("%s/one.crt: a module key is a PEM file with a private key (no "
 			  "passphrase) and its certificate; the private key is missing",
 			dir));
-	ck_fails(module_key_fingerprint(test_path("%s/one.key", dir), hex, &e), &e,
+	ck_fails(module_key_fingerprint(kept_path("%s/one.key", dir), hex, &e), &e,
 		ERR_USAGE,
-		test_path("%s/one.key: a module key is a PEM file with a private key (no "
+		kept_path("%s/one.key: a module key is a PEM file with a private key (no "
 			  "passphrase) and its certificate; the certificate is missing",
 			dir));
 	ck_assert_int_eq(
 		test_sh(NULL, "cat %s/one.key %s/two.crt >%s/mixed.pem", dir, dir, dir),
 		0);
-	ck_fails(module_key_fingerprint(test_path("%s/mixed.pem", dir), hex, &e), &e,
+	ck_fails(module_key_fingerprint(kept_path("%s/mixed.pem", dir), hex, &e), &e,
 		ERR_USAGE,
-		test_path("%s/mixed.pem: the certificate does not belong to the private "
+		kept_path("%s/mixed.pem: the certificate does not belong to the private "
 			  "key",
 			dir));
 }

@@ -155,7 +155,7 @@ static struct tree_test *make_tree(void)
 	tree_test_write(t, "dir/old", "old\n");
 	tree_test_write(t, "gone/only", "bye\n");
 	tree_test_write(t, "exec", "#!/bin/sh\n");
-	ck_assert_int_eq(chmod(test_path("%s/exec", t->tree), 0755), 0);
+	ck_assert_int_eq(chmod(kept_path("%s/exec", t->tree), 0755), 0);
 	return t;
 }
 
@@ -164,7 +164,7 @@ static int run_patches(struct tree_test *t, const char *const *texts, struct err
 	const char *paths[8] = {0};
 
 	for (size_t i = 0; texts[i]; i++) {
-		paths[i] = test_path("%s/%zu.patch", t->dir, i);
+		paths[i] = kept_path("%s/%zu.patch", t->dir, i);
 		test_write(paths[i], texts[i]);
 	}
 	return kbuild_patch(&t->k, paths, t->out, e);
@@ -265,14 +265,14 @@ START_TEST(archive_is_the_patched_tree)
 		!test_need_that(box_probe(&e) == 0, "a box"))
 		return;
 	t = make_tree();
-	tar = test_path("%s/out/linux.tar.xz", t->dir);
+	tar = kept_path("%s/out/linux.tar.xz", t->dir);
 	ck_ok(run_patches(t, texts, &e), &e);
-	t->source[0] = test_path("%s/out/layer", t->dir);
+	t->source[0] = kept_path("%s/out/layer", t->dir);
 	t->source[1] = t->tree;
 	for (t->k.jobs = 1; t->k.jobs < 4; t->k.jobs += 2) {
 		ck_ok(kernel_archive(&t->k, t->out, &e), &e);
 		ck_assert_int_eq(
-			rename(tar, test_path("%s/%u.tar.xz", t->dir, t->k.jobs)), 0);
+			rename(tar, kept_path("%s/%u.tar.xz", t->dir, t->k.jobs)), 0);
 	}
 	ck_assert_int_eq(test_sh(NULL, "cd %s && cmp 1.tar.xz 3.tar.xz", t->dir), 0);
 	ck_assert_int_eq(
