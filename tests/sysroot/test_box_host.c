@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +70,63 @@ START_TEST(the_knob_is_named)
 			"box: can't make namespaces: user.max_user_namespaces is 0: the "
 			"administrator can raise it, say to 10000"),
 		0);
+}
+END_TEST
+
+/* As most containers are: parts of /proc lie below other mounts. */
+static int probe_behind_a_mask(void *arg)
+{
+	_free_ char *uid = test_path("0 %d 1", (int)geteuid());
+	_free_ char *gid = test_path("0 %d 1", (int)getegid());
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return 41;
+	put("/proc/self/uid_map", uid);
+	put("/proc/self/setgroups", "deny");
+	put("/proc/self/gid_map", gid);
+	if (mount("none", "/proc/bus", "tmpfs", 0, NULL))
+		return 42;
+	return probe_is_refused(arg);
+}
+
+START_TEST(a_hidden_proc_is_told)
+{
+	struct err e = {0};
+	bool possible = box_probe(&e) == 0;
+	int status;
+	pid_t pid;
+
+	if (!test_need_that(possible, possible ? "a box" : e.msg))
+		return;
+	pid = fork();
+	if (pid == 0)
+		_exit(probe_behind_a_mask(
+			"box: can't mount a fresh /proc; a container that "
+			"hides parts of its own /proc forbids it, start it "
+			"with systempaths=unconfined (podman: unmask=ALL): "
+			"Operation not permitted"));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
+/* A container that allows namespaces: every probe once more, one level down. */
+START_TEST(probes_are_contained_when_nested)
+{
+	_free_ char *self = NULL;
+	_buf_ struct buf out = {0};
+	struct err e = {0};
+	bool possible = box_probe(&e) == 0;
+	int status;
+
+	if (!test_need_that(possible, possible ? "a box" : e.msg) ||
+		!test_need("unshare"))
+		return;
+	self = realpath("/proc/self/exe", NULL);
+	status = test_sh(&out, "KILN_SUITE=box_probes exec unshare -Urm '%s'", self);
+	ck_assert_msg(status == 0, "%d: %s", status, buf_str(&out));
+	ck_assert_msg(strstr(buf_str(&out), "3 passed, 0 failed"), "%s", buf_str(&out));
 }
 END_TEST
 
@@ -217,7 +275,8 @@ Suite *suite_box_host(void)
 {
 	Suite *s = suite_create("box_host");
 
-	test_case(s, "forbidden", 30, the_knob_is_named, kiln_build_exits_with_7,
+	test_case(s, "forbidden", 120, the_knob_is_named, kiln_build_exits_with_7,
+		a_hidden_proc_is_told, probes_are_contained_when_nested,
 		root_needs_no_user_namespace);
 	test_case(s, "person", 30, shell_has_a_terminal, command_in_the_box,
 		kiln_sysroot_shell);
