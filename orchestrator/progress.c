@@ -60,16 +60,22 @@ void progress_clear(struct progress_view *v)
 	v->lines = 0;
 }
 
-/* "12.3 MiB of 131.9 MiB, 9%, 40 s left"; "" when nothing is known. */
+/* "linux-6.1.176.tar.xz [==        ] 23% of 131.9 MiB, 4.1 MiB/s, 25 s left"; "" when
+ * nothing is known. */
 static void describe(const struct progress_row *row, uint64_t seconds, struct buf *out)
 {
 	if (*row->what)
 		buf_adds(out, row->what);
 	if (!row->total || row->done > row->total)
 		return;
-	buf_addf(out, " %llu%%", row->done * 100 / row->total);
+	int tenths = (int)(row->done * 10 / row->total);
+
+	buf_addf(out, " [%.*s%.*s] %llu%%", tenths, "==========", 10 - tenths, "          ",
+		row->done * 100 / row->total);
 	if (row->total > 1 << 20) /* bytes */
 		buf_addf(out, " of %s", str_bytes(row->total));
+	if (row->total > 1 << 20 && seconds)
+		buf_addf(out, ", %s/s", str_bytes(row->done / seconds));
 	if (row->done && seconds > 2)
 		buf_addf(out, ", %llu s left",
 			(unsigned long long)(seconds * (row->total - row->done) /

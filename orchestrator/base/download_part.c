@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -73,7 +74,8 @@ static int open_locked(struct part *p, struct err *e)
 		if (flock(p->fd, LOCK_EX | LOCK_NB)) {
 			if (errno != EWOULDBLOCK)
 				return err_sys(e, "can't lock %s", p->name);
-			log_info("waiting for another kiln that is fetching %s", p->name);
+			log_info("waiting for another kiln that is fetching %.*s",
+				(int)(strlen(p->name) - strlen(".part")), p->name);
 			while (flock(p->fd, LOCK_EX))
 				if (errno != EINTR)
 					return err_sys(e, "can't lock %s", p->name);
