@@ -292,7 +292,7 @@ static int fetch_url(struct fetch *f, int out, struct source_info *info, struct 
 	/* With the digest right it asks nobody: offline too. */
 	if (download_file(&d, e) || keep(f->cache, name, out, SOURCE_TARBALL, e))
 		return -1;
-	info->url = xstrdup(s->url);
+	info->url = download_url_public(s->url);
 	info->sha256 = xstrdup(s->pin);
 	source_info_prove(info, "sha256 pinned by KERNEL_SHA256");
 	return 0;

@@ -8,7 +8,7 @@ build="gcc make pkg-config libc6-dev libarchive-dev libcurl4-openssl-dev libssl-
 	libkmod-dev libelf-dev libzstd-dev libisal-dev liblzma-dev
 	libjansson-dev libsolv-dev libsolvext-dev libgit2-dev"
 run="gpgv ca-certificates git xz-utils"
-tests="check binutils gzip git gpg gpgv gpg-agent kmod skopeo umoci podman buildah oci-image-tool docker-registry
+tests="check openssl binutils gzip git gpg gpgv gpg-agent kmod skopeo umoci podman buildah oci-image-tool docker-registry
 	qemu-system-x86 qemu-utils busybox-static cpio strace util-linux xz-utils zstd
 	patch gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu zip
 	clang dpkg-dev ccache qemu-system-arm qemu-system-misc"

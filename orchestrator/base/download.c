@@ -97,7 +97,7 @@ static enum try_end try_once(struct job *j, struct attempt *a)
 
 static void note_reason(struct job *j, const char *url, const char *reason, int tries)
 {
-	_free_ char *printable = url_printable(url);
+	_free_ char *printable = download_url_public(url);
 	_free_ char *safe = str_printable(reason);
 	buf_addf(&j->reasons, "%s%s: %s", j->reasons.len ? "; " : "", printable, safe);
 	if (tries > 1)
@@ -245,7 +245,7 @@ int download_file(const struct download *d, struct err *e)
 int download_text(const char *url, size_t limit, struct buf *out, struct err *e)
 {
 	const char *const urls[] = {url, NULL};
-	_free_ char *what = url_printable(url);
+	_free_ char *what = download_url_public(url);
 	struct download d = {.urls = urls, .name = what, .max_size = limit};
 	_job_ struct job j = {.d = &d, .part = {.fd = -1}};
 	if (part_open_memory(&j.part, e))

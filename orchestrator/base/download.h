@@ -31,6 +31,9 @@ int download_files(
 	const struct download *d, size_t count, unsigned parallel, struct err *e);
 /* A small file into memory (appended). */
 int download_text(const char *url, size_t limit, struct buf *out, struct err *e);
+/* The URL without user and password, as it may be printed and kept; the caller frees. */
+char *download_url_public(const char *url);
+
 /* How patient it is; for tests and for slow lines. NULL brings the defaults back. */
 struct download_timing {
 	unsigned connect_ms; /* until a connection stands */

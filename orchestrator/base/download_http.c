@@ -60,7 +60,7 @@ void http_free(struct http *h)
 	free(h);
 }
 
-char *url_printable(const char *url)
+char *download_url_public(const char *url)
 {
 	const char *scheme = strstr(url, "://");
 	const char *host = scheme ? scheme + 3 : url;

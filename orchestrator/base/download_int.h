@@ -72,8 +72,6 @@ void http_free(struct http *h);
 enum try_end http_try(struct http *h, struct attempt *a);
 /* file:// URLs. */
 enum try_end file_try(struct attempt *a);
-/* The URL without user and password, as it may be printed; the caller frees. */
-char *url_printable(const char *url);
 uint64_t download_limit(const struct download *d);
 
 #endif
