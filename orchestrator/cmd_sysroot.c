@@ -212,7 +212,7 @@ int cmd_sysroot(
 	r.command = argc > 3 ? (const char *const *)argv + 3 : NULL;
 	r.status = status;
 	sysroot_dirs(global->workspace ? global->workspace : ".", &r.dirs);
-	r.cache = fs_join(global->store, "packages");
+	r.cache = fs_join(global->store, "cache");
 	r.env = (struct sysroot_env){.cache = r.cache,
 		.mirrors = options_package_mirrors(global),
 		.offline = global->offline};

@@ -108,7 +108,8 @@ static int make_sysroot(struct step_run *r, enum field f, struct err *e)
 	struct sysroot_env env = {.cache = cache,
 		.mirrors = r->env->package_mirrors,
 		.offline = r->env->offline,
-		.jobs = r->env->jobs};
+		.jobs = r->env->jobs,
+		.link = true};
 	_close_ int root = -1;
 	int ret = -1;
 

@@ -102,6 +102,13 @@ void name_set_free(struct name_set *s);
 void multiarch_rewrite(const struct buf *index, const char *arch,
 	const struct name_set *foreign, struct buf *out);
 
+/* debian_tree.c */
+/* A package's tree in the cache; the caller frees. */
+char *tree_name(const struct sysroot *s, const struct deb *deb);
+/* Unpacks every package in use that has no tree yet, side by side. */
+int trees_make(const struct sysroot *s, const struct sysroot_env *env, int cache,
+	struct err *e);
+
 /* debian_root.c */
 int debian_make(
 	const struct sysroot *s, const struct sysroot_env *env, int dirfd, struct err *e);

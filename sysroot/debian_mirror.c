@@ -125,7 +125,7 @@ int mirrors_urls(struct mirrors *m, const char *archive, const char *timestamp,
 		return 0;
 	return err_set(e, ERR_USAGE,
 		"the host's apt knows no mirror of the archive '%s': name one with "
-		"--mirror "
+		"--package-mirror "
 		"URL, ending in /%s",
 		archive, archive);
 }

@@ -181,8 +181,8 @@ static int add_deb(
 	sum = solvable_lookup_checksum(x, SOLVABLE_CHECKSUM, &sum_type);
 	if (!location || !sum || sum_type != REPOKEY_TYPE_SHA256)
 		return err_set(e, ERR_VERIFY,
-			"Packages of %s %s: %s has no Filename or SHA256",
-			index->archive, index->suite, name);
+			"Packages of %s %s: %s has no Filename or SHA256", index->archive,
+			index->suite, name);
 	deb.groups = arena_strdup(&lock->arena, groups);
 	deb.name = arena_strndup(
 		&lock->arena, name, at ? (size_t)(at - name) : strlen(name));

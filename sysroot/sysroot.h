@@ -49,6 +49,9 @@ struct sysroot_env {
 	const char *const *mirrors;
 	bool offline;
 	unsigned jobs; /* parallel unpackers; 0: processors */
+	/* Nothing will ever write to files of the root: they may be hard links into the
+	 * cache, which all roots share. */
+	bool link;
 };
 /* Which inputs are not in the cache yet: one printable line each. */
 int sysroot_missing(const struct sysroot *s, const struct sysroot_env *env,

@@ -43,11 +43,10 @@
 	X(suite_options) \
 	X(suite_stage) \
 	X(suite_git) \
+	X(suite_sysroot_make) \
 	X(suite_sysroot_debian) \
 	X(suite_sysroot_other) \
 	X(suite_build) \
-	X(suite_sysroot_debian) \
-	X(suite_sysroot_other) \
 
 /* clang-format on */
 

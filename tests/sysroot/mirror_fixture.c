@@ -79,3 +79,18 @@ void tree_digest(const char *root, char hex[65])
 
 	ck_ok(digest_tree(AT_FDCWD, root, hex, &e), &e);
 }
+
+bool like(const char *got, const char *pattern)
+{
+	for (; *pattern && *pattern != '*'; pattern++, got++)
+		if (*got != *pattern)
+			return false;
+	if (*pattern == '\0')
+		return *got == '\0';
+	for (;; got++) {
+		if (like(got, pattern + 1))
+			return true;
+		if (*got == '\0')
+			return false;
+	}
+}

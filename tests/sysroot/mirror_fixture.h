@@ -28,6 +28,8 @@ int mirror_lock(struct mirror *m, struct err *e);
 /* Loads "t" and makes it into a fresh directory, whose path comes back in *root. */
 int mirror_make(struct mirror *m, const struct sysroot_use *use, const char **root,
 	struct err *e);
+/* Whether a sentence fits a pattern, in which '*' stands for anything. */
+bool like(const char *got, const char *pattern);
 /* Digest of all below a directory. */
 void tree_digest(const char *root, char hex[65]);
 
