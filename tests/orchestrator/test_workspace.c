@@ -113,7 +113,7 @@ static const struct {
 		"directory"},
 	{{"6.12.x/build-args", "KERNEL_VERSION=6.12.59\r\n", NULL},
 		"@/6.12.x/build-args:1: the line ends in CR LF: convert the file with "
-		"'sed -i s/\\\\r//'"},
+		"sed -i 's/\\r$//'"},
 	{{"6.12.x/build-args", "# one\nKERNEL_VERSION=6.12.59", NULL},
 		"@/6.12.x/build-args:2: no newline at the end of the file: add one, or "
 		"what is appended would join this line"},
