@@ -68,6 +68,9 @@ struct depmod_reader *depmod_reader_new(const struct depmod_options *options)
 	if (r->ctx) {
 		kmod_set_log_priority(r->ctx, options->level);
 		kmod_set_log_fn(r->ctx, on_log, r);
+		/* For each module libkmod asks the index of what is built in, if there is
+		 * one from the last run: mapped once, or opened every time. */
+		kmod_load_resources(r->ctx);
 	}
 	return r;
 }

@@ -274,6 +274,18 @@ START_TEST(any_number_of_workers)
 }
 END_TEST
 
+/* Every input that ever mattered, and a few changed ones. */
+START_TEST(the_fuzzers_corpus)
+{
+	_buf_ struct buf out = {0};
+
+	ck_assert_msg(
+		test_sh(&out, "%s/tests/fuzz/fuzz_depmod tests/fuzz/corpus/depmod 100",
+			test_build_dir()) == 0,
+		"%s", buf_str(&out));
+}
+END_TEST
+
 Suite *suite_depmod_run(void);
 Suite *suite_depmod_run(void)
 {
@@ -285,6 +297,7 @@ Suite *suite_depmod_run(void)
 	suite_add_tcase(s, told);
 	test_case(s, "modules", 60, one_module_can_not_take_the_others_down,
 		gzip_is_as_plain);
+	test_case(s, "fuzz", 240, the_fuzzers_corpus);
 	test_case(s, "pack", 240, the_pack_stage_gets_kmods_bytes,
 		the_pack_stage_is_strict);
 	test_case(s, "real tree", 240, kmods_readers_agree, any_number_of_workers);
