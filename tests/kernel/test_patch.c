@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "kernel/kbuild.h"
@@ -140,6 +141,32 @@ START_TEST(vet_takes)
 		ck_assert_msg(patch_vet("x.patch", taken[i].text, strlen(taken[i].text),
 				      &e) == 0,
 			"%s: %s", taken[i].what, e.msg);
+	}
+}
+END_TEST
+
+/* Noise: whatever comes, it is taken or refused with a sentence, and read only to its end
+ * (which the sanitizers see). */
+START_TEST(vet_survives_noise)
+{
+	unsigned seed = 1;
+
+	for (size_t round = 0; round < 40000; round++) {
+		const char *text = round & 1 ? taken[round % ARRAY_LEN(taken)].text
+					     : refused[round % ARRAY_LEN(refused)].text;
+		size_t len = strlen(text);
+		_free_ char *copy = NULL;
+		struct err e = {0};
+		int r;
+
+		len = len ? (size_t)rand_r(&seed) % len + 1 : 0;
+		copy = xstrndup(text, len);
+		for (int i = rand_r(&seed) % 4; i > 0 && len; i--)
+			copy[(size_t)rand_r(&seed) % len] =
+				"\n\r\0@-+ /.a0\\"[rand_r(&seed) % 12];
+		r = patch_vet("x.patch", copy, len, &e);
+		ck_assert(r == 0 || (r == -1 && e.code == ERR_INPUT &&
+					    str_starts(e.msg, "patch 'x.patch'")));
 	}
 }
 END_TEST
@@ -290,7 +317,8 @@ Suite *suite_patch(void)
 {
 	Suite *s = suite_create("patch");
 
-	test_case(s, "vetting", 30, vet_refuses, vet_refuses_nul, vet_takes);
+	test_case(s, "vetting", 30, vet_refuses, vet_refuses_nul, vet_takes,
+		vet_survives_noise);
 	test_case(s, "applying", 120, tree_rejects, layer_shows_the_patched_tree,
 		archive_is_the_patched_tree);
 	return s;
