@@ -25,7 +25,8 @@ int text_file_check(const char *path, const char *text, size_t len, struct err *
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\r')
 			return err_set(e, ERR_USAGE,
-				"%s:%d: the line ends in CR LF: convert the file with sed "
+				"%s:%d: the line ends in CR LF: convert the file with "
+				"sed "
 				"-i 's/\\r$//'",
 				path, line);
 		if (text[i] == '\0')

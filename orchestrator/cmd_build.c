@@ -78,8 +78,7 @@ static int build(struct session *s, const struct options *global,
 		return -1;
 	if (plan_wanted(&s->plan) && global->offline && missing_inputs(s, e) < 0)
 		return -1;
-	if (put_records(s, "run", e) < 0 ||
-		run_plan(&s->plan, &s->env, how, e) < 0 ||
+	if (put_records(s, "run", e) < 0 || run_plan(&s->plan, &s->env, how, e) < 0 ||
 		put_records(s, "done", e) < 0 || publish(s, to, e) < 0)
 		return -1;
 	if (log_get_level() == LOG_QUIET)

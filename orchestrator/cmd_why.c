@@ -10,11 +10,9 @@ int cmd_why(
 {
 	_selection_ struct selection selection = {0};
 	_session_ struct session s = {.store = {.fd = -1, .lock = -1}};
-	const struct option_row rows[] = {SELECTION_ROWS(&selection), {0}};
 
 	(void)status;
-	argc = options_rows(rows, argc, argv, e);
-	if (argc < 0 || session_open(&s, global, &selection, argc - 1, argv + 1, e) < 0)
+	if (session_from_args(&s, global, &selection, argc, argv, e) < 0)
 		return -1;
 	for (size_t i = 0; i < s.targets.count; i++) {
 		_buf_ struct buf text = {0};

@@ -70,8 +70,8 @@ static void describe(const struct progress_row *row, uint64_t seconds, struct bu
 		return;
 	int tenths = (int)(row->done * 10 / row->total);
 
-	buf_addf(out, " [%.*s%.*s] %llu%%", tenths, "==========", 10 - tenths, "          ",
-		row->done * 100 / row->total);
+	buf_addf(out, " [%.*s%.*s] %llu%%", tenths, "==========", 10 - tenths,
+		"          ", row->done * 100 / row->total);
 	if (row->total > 1 << 20) /* bytes */
 		buf_addf(out, " of %s", str_bytes(row->total));
 	if (row->total > 1 << 20 && seconds)

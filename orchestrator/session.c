@@ -102,6 +102,15 @@ int session_open(struct session *s, const struct options *global,
 	return 0;
 }
 
+int session_from_args(struct session *s, const struct options *global,
+	struct selection *selection, int argc, char **argv, struct err *e)
+{
+	const struct option_row rows[] = {SELECTION_ROWS(selection), {0}};
+
+	argc = options_rows(rows, argc, argv, e);
+	return argc < 0 ? -1 : session_open(s, global, selection, argc - 1, argv + 1, e);
+}
+
 void session_close(struct session *s)
 {
 	plan_free(&s->plan);

@@ -20,6 +20,10 @@ struct session {
  * the targets' names. Close it also after a failure. */
 int session_open(struct session *s, const struct options *global,
 	const struct selection *selection, int word_count, char **words, struct err *e);
+/* The same for a command whose options are those of a selection, and whose operands are
+ * targets; selection is filled and stays the caller's. */
+int session_from_args(struct session *s, const struct options *global,
+	struct selection *selection, int argc, char **argv, struct err *e);
 void session_close(struct session *s);
 #define _session_ __attribute__((cleanup(session_close)))
 
@@ -27,8 +31,7 @@ void session_close(struct session *s);
  * caller frees. */
 char *session_workspace(const struct options *global, struct err *e);
 
-/* The options by which commands select targets; two NULL-named rows' room is left at the
- * end for the command's own. */
+/* The options by which commands select targets; a command adds its own behind them. */
 #define SELECTION_ROWS(s)                                                                \
 	{"--arch", "ARCH", "x86_64, aarch64 or riscv64; may be given several times",     \
 		&(s)->archs, true},                                                      \

@@ -9,8 +9,8 @@
 #define DAY_SECONDS (24 * 60 * 60)
 
 /* Both rings of a directory. */
-static int set_key_dir(
-	struct arena *a, struct target *t, const char *dir, const char **keys, struct err *e)
+static int set_key_dir(struct arena *a, struct target *t, const char *dir,
+	const char **keys, struct err *e)
 {
 	_str_vec_ struct str_vec names = {0};
 

@@ -1,4 +1,4 @@
-/* The one test program. KILN_SUITE="oci tar" runs these suites, "-build" all but this one;
+/* The one test program. KILN_SUITE="oci tar" runs these suites, "-build" all but this;
  * CK_VERBOSITY is Check's own. */
 #include <fcntl.h>
 #include <stdio.h>
