@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include "kernel/module_sign.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/git.h"
 #include "orchestrator/base/compress.h"
@@ -143,6 +144,15 @@ static int set_identity(struct maker *m, struct target *t, struct err *e)
 	return 0;
 }
 
+/* Recipes are kept: the certificate's fingerprint stands there for the secret. */
+static int set_module_key(
+	struct arena *a, struct recipe *r, const char *path, struct err *e)
+{
+	if (recipe_add_file(a, r, FIELD_MODULE_KEY, path, e) < 0)
+		return -1;
+	return module_key_fingerprint(path, r->field[FIELD_MODULE_KEY].files[0].digest, e);
+}
+
 static int set_recipe(struct maker *m, struct target *t, struct err *e)
 {
 	const struct selection *s = m->selection;
@@ -164,8 +174,7 @@ static int set_recipe(struct maker *m, struct target *t, struct err *e)
 		compress_by_name(
 			t->recipe.field[FIELD_COMPRESSION].text, &compression, e) < 0)
 		return -1;
-	if (s->module_key &&
-		recipe_add_file(a, &t->recipe, FIELD_MODULE_KEY, s->module_key, e) < 0)
+	if (s->module_key && set_module_key(a, &t->recipe, s->module_key, e) < 0)
 		return -1;
 	if (set_names(m, t, e) < 0 || set_configs(m, t, e) < 0 ||
 		set_patches(m, t, e) < 0)
