@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "orchestrator/base/fs.h"
 #include "orchestrator/base/gpgv.h"
 #include "orchestrator/base/pgpkey.h"
 #include "tests/base/pgp_keys.h"
@@ -344,6 +345,36 @@ START_TEST(rings_that_are_none)
 }
 END_TEST
 
+/* Cut anywhere, or with a byte changed: refused, or read without another key's print. */
+START_TEST(damaged_rings)
+{
+	struct err e = {0};
+	_pgp_ring_ struct pgp_ring whole = {0};
+	_free_ char *path = test_path("%s/ring", test_tmpdir());
+	unsigned seed = 3;
+	if (!test_need("gpg"))
+		return;
+	_free_ char *full = test_path("%s/all.gpg", dir);
+	ck_ok(pgp_ring_read(full, &whole, &e), &e);
+	for (size_t i = 0; i < 400; i++) {
+		_pgp_ring_ struct pgp_ring r = {0};
+		_buf_ struct buf data = {0};
+		size_t at = (size_t)rand_r(&seed) % whole.binary.len;
+		bool cut = i % 2;
+		buf_add(&data, whole.binary.data, cut ? at : whole.binary.len);
+		if (!cut)
+			data.data[at] = (char)(data.data[at] ^ (1 << i / 2 % 8));
+		_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+		ck_ok(fs_write_all(fd, buf_str(&data), data.len, &e), &e);
+		if (pgp_ring_read(path, &r, &e))
+			ck_assert_int_eq(e.code, ERR_VERIFY);
+		for (size_t k = 0; cut && k < r.count; k++)
+			ck_assert_ptr_nonnull(
+				pgp_ring_find(&whole, r.keys[k].fingerprint));
+	}
+}
+END_TEST
+
 /* The data may come through a pipe whose reader leaves before its end. */
 START_TEST(reader_leaves)
 {
@@ -383,7 +414,8 @@ Suite *suite_gpgv(void);
 Suite *suite_gpgv(void)
 {
 	Suite *s = suite_create("gpgv");
-	const TTest *tests[] = {table, ring, rings_that_are_none, reader_leaves};
+	const TTest *tests[] = {
+		table, ring, rings_that_are_none, damaged_rings, reader_leaves};
 	TCase *tc = tcase_create("signatures");
 	tcase_add_unchecked_fixture(tc, setup_all, teardown);
 	tcase_set_timeout(tc, 60);
