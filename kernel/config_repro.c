@@ -27,8 +27,7 @@ static const struct {
 		"an archive of headers with their times goes into the kernel; kiln gives "
 		"kbuild one date for all of them"},
 	{"DEBUG_INFO_BTF", "pahole on several threads numbers types by chance; kiln has "
-			   "it run on one, "
-			   "or with reproducible_build where it can"},
+			   "it run on one"},
 	{"LOCALVERSION_AUTO", "the state of a git work tree goes into the release; "
 			      "kiln's tree has no .git, "
 			      "and LOCALVERSION is given"},

@@ -1,6 +1,8 @@
 /* kiln plan: what a build would run, and what is there already. */
 #include <stdio.h>
+#include "kernel/config_repro.h"
 #include "orchestrator/command.h"
+#include "orchestrator/config_target.h"
 #include "orchestrator/session.h"
 
 static void print_step(const struct session *s, const struct step *step)
@@ -15,8 +17,22 @@ static void print_step(const struct session *s, const struct step *step)
 	printf("\n");
 }
 
+/* Options that make every build another one, and what is done about each. */
+static int print_nondeterminism(const struct target *t, struct err *e)
+{
+	_str_vec_ struct str_vec files = {0}, lines = {0};
+	struct config_request request;
+
+	config_target_request(t, &files, &request);
+	if (config_nondeterminism(&request, &lines, e) < 0)
+		return -1;
+	for (size_t i = 0; i < lines.len; i++)
+		printf("  note  %s\n", lines.items[i]);
+	return 0;
+}
+
 /* A step that several targets share stands under the first. */
-static void print_plan(const struct session *s)
+static int print_plan(const struct session *s, struct err *e)
 {
 	for (size_t i = 0; i < s->targets.count; i++) {
 		const struct target *t = &s->targets.items[i];
@@ -25,8 +41,11 @@ static void print_plan(const struct session *s)
 		for (size_t j = 0; j < s->plan.count; j++)
 			if (s->plan.steps[j]->recipe == &t->recipe)
 				print_step(s, s->plan.steps[j]);
+		if (print_nondeterminism(t, e) < 0)
+			return -1;
 	}
 	printf("%zu steps, %zu to run\n", s->plan.count, plan_wanted(&s->plan));
+	return 0;
 }
 
 int cmd_plan(
@@ -43,6 +62,5 @@ int cmd_plan(
 		if (s.perf_images)
 			plan_want(s.perf_images[i]);
 	}
-	print_plan(&s);
-	return 0;
+	return print_plan(&s, e);
 }
