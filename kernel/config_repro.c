@@ -8,9 +8,6 @@ static const struct {
 	{"MODULE_SIG", "kbuild would make a new signing key for every build; kiln lets "
 		       "it make none: "
 		       "the key is the file of --module-key"},
-	{"IMA_APPRAISE_MODSIG", "kbuild would make a new signing key for every build; "
-				"kiln lets it make none: "
-				"the key is the file of --module-key"},
 	{"RANDSTRUCT_FULL", "a new random seed lays out the structures of every build; "
 			    "kiln builds it as "
 			    "asked, and no two builds are the same"},
