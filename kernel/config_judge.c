@@ -92,9 +92,9 @@ static int check_strict(const struct config_report *report, const struct buf *te
 	broken_list(report, true, &list);
 	return err_set(e, ERR_BUILD,
 		"the result differs from what was asked for: %zu not kept, %zu not asked "
-		"for%s%s: "
-		"%.1400s",
-		moved, added, added ? ", such as " : "", buf_str(&names), buf_str(&list));
+		"for%s%s%s%.1400s",
+		moved, added, added ? ", such as " : "", buf_str(&names),
+		moved ? ": " : "", buf_str(&list));
 }
 
 static int leave_report(const struct kbuild *k, const struct config_report *report,

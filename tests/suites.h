@@ -46,6 +46,7 @@
 	X(suite_sysroot_make) \
 	X(suite_sysroot_debian) \
 	X(suite_sysroot_other) \
+	X(suite_config_cmd) \
 	X(suite_build) \
 
 /* clang-format on */

@@ -275,7 +275,7 @@ static const struct {
 	{"CONFIG_COUNT=8\n", "", DRIFT_STRICT,
 		"the result differs from what was asked for: 0 not kept, 1 not asked "
 		"for, such "
-		"as CONFIG_COUNT: "},
+		"as CONFIG_COUNT"},
 	{"CONFIG_COUNT=8\n", "", DRIFT_CONTRACT, NULL},
 	{"# A test\n", "# Another\n", DRIFT_STRICT,
 		"the result has every value that was asked for, but other comments or "
