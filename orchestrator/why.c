@@ -138,9 +138,19 @@ static void compare_files(const struct session *s, const struct parts *old,
 	}
 }
 
-/* What differs in one stage's recipe, needs left out. */
-static void compare(
-	const struct session *s, const char *before, const char *after, struct buf *out)
+/* Another toolchain takes other packages of the same sysroot: no cause of its own. */
+static bool is_consequence(const struct part *o, const struct part *n, bool toolchain)
+{
+	size_t name = strcspn(n->value, " ");
+
+	return toolchain && o && str_ends(n->name, "sysroot") &&
+	       strncmp(o->value, n->value, name + 1) == 0;
+}
+
+/* What differs in one stage's recipe, needs left out. toolchain: the last build was
+ * another toolchain's. */
+static void compare(const struct session *s, const char *before, const char *after,
+	bool toolchain, struct buf *out)
 {
 	struct parts old = {0}, new = {0};
 	size_t start = out->len;
@@ -155,7 +165,8 @@ static void compare(
 			buf_addf(out,
 				"  kiln: the stage %s works otherwise now (%s -> %s)\n",
 				n->name, o->value, n->value);
-		if (str_eq(n->kind, "field") && (!o || !str_eq(o->value, n->value)))
+		if (str_eq(n->kind, "field") && (!o || !str_eq(o->value, n->value)) &&
+			!is_consequence(o, n, toolchain))
 			buf_addf(out, "  %s: %s -> %s\n", n->name,
 				o && *o->value ? o->value : "(none)",
 				*n->value ? n->value : "(none)");
@@ -185,12 +196,36 @@ static bool needs_moved(const struct step *step, const struct str_vec *record)
 	return false;
 }
 
+/* The last build that a target is compared with. */
+struct last {
+	struct str_vec record; /* stage, key, stage, key */
+	bool other_toolchain;
+};
+
+/* The target's own, or that of the same target with another toolchain. */
+static bool find_last(const struct session *s, const struct target *t, struct last *last)
+{
+	_buf_ struct buf text = {0};
+	bool found = store_get_record(&s->store, t->name, "done", &text);
+	size_t stem = (size_t)(strrchr(t->name, '/') - t->name);
+
+	for (const struct toolchain *const *tc = toolchain_all(); !found && *tc; tc++) {
+		_free_ char *name = xasprintf("%.*s/%s", (int)stem, t->name, (*tc)->name);
+
+		found = store_get_record(&s->store, name, "done", &text);
+		last->other_toolchain = found;
+	}
+	str_split(&last->record, buf_str(&text), " \n");
+	return found;
+}
+
 /* One step and all that it needs, each once; causes are merged, since several stages may
  * read one field. */
 static void explain(const struct session *s, const struct step *step,
-	const struct str_vec *record, struct str_vec *seen, struct buf *causes,
+	const struct last *last, struct str_vec *seen, struct buf *causes,
 	struct buf *moved)
 {
+	const struct str_vec *record = &last->record;
 	const char *key = last_key(record, step->stage->name);
 	_free_ char *path = xasprintf("%s/%s/recipe", step->stage->name, key ? key : "");
 	_buf_ struct buf before = {0}, found = {0};
@@ -200,7 +235,7 @@ static void explain(const struct session *s, const struct step *step,
 		return;
 	str_vec_add(seen, step->stage->name);
 	for (size_t i = 0; i < STAGE_MAX_NEEDS && step->needs[i]; i++)
-		explain(s, step->needs[i], record, seen, causes, moved);
+		explain(s, step->needs[i], last, seen, causes, moved);
 	if (str_eq(key, step->key))
 		return;
 	buf_addf(moved, "%s%s", moved->len ? ", " : "", step->stage->name);
@@ -210,7 +245,7 @@ static void explain(const struct session *s, const struct step *step,
 				step->stage->name);
 		return;
 	}
-	compare(s, before.data, step->text, &found);
+	compare(s, before.data, step->text, last->other_toolchain, &found);
 	/* Line by line, what was said for another stage isn't said again. */
 	for (char *pos = found.data, *line; (line = str_next_line(&pos));)
 		if (!strstr(buf_str(causes), line))
@@ -220,18 +255,19 @@ static void explain(const struct session *s, const struct step *step,
 void why_target(const struct session *s, size_t target, struct buf *out)
 {
 	const struct target *t = &s->targets.items[target];
-	_buf_ struct buf text = {0}, causes = {0}, moved = {0};
-	_str_vec_ struct str_vec record = {0}, seen = {0};
+	_buf_ struct buf causes = {0}, moved = {0};
+	_str_vec_ struct str_vec seen = {0};
+	struct last last = {0};
 
 	buf_addf(out, "%s\n", t->name);
-	if (!store_get_record(&s->store, t->name, "done", &text)) {
+	if (!find_last(s, t, &last)) {
 		buf_adds(out, "  never built with this store\n");
 		return;
 	}
-	str_split(&record, text.data, " \n");
-	explain(s, s->images[target], &record, &seen, &causes, &moved);
+	explain(s, s->images[target], &last, &seen, &causes, &moved);
 	if (s->perf_images)
-		explain(s, s->perf_images[target], &record, &seen, &causes, &moved);
+		explain(s, s->perf_images[target], &last, &seen, &causes, &moved);
+	str_vec_free(&last.record);
 	if (!moved.len) {
 		buf_addf(out, "  nothing changed since the last build\n");
 		return;

@@ -119,8 +119,9 @@ START_TEST(why_names_the_one_thing)
 		"6.1.x", "0001-hello.patch is new\n");
 	check_why("sed -i 's/=latest/=6.1.7/' 6.1.x/build-args", "6.1.x", " -> 6.1.7\n");
 	check_why("true", "6.1.x --sysroot debian-13", "sysroot: debian-12 ");
-	/* Another toolchain is another target: it was never built, and says so. */
-	check_why("true", "6.1.x --toolchain clang", "never built with this store\n");
+	check_why("true", "6.1.x --toolchain clang",
+		"\n  toolchain: gcc -> clang\n  to run again: ");
+	check_why("true", "6.1.x --flavor dbg", "never built with this store\n");
 }
 END_TEST
 
