@@ -117,7 +117,7 @@ static bool next_line(
 	const char **pos, const char *end, struct buf *line, unsigned *number)
 {
 	buf_clear(line);
-	buf_reserve(line, 1);
+	buf_adds(line, ""); /* a text even if nothing is added */
 	if (*pos == end)
 		return false;
 	while (*pos < end) {
