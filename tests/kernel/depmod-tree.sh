@@ -66,6 +66,7 @@ END
 printf 'kernel/%s.ko\n' drivers/core block/blk-core lib/crc-t10dif >"$top/modules.builtin"
 printf '%s\0' core.license=GPL core.alias=acpi:CORE-1 core.alias=noend blk-core.alias=b[1-2] \
 	blk-core.alias=half[1 nodot core.noequals core.alias= .alias=x core.alias=last \
+	core.alias=shared blk-core.alias=shared \
 	>"$top/modules.builtin.modinfo"
 cat >"$1/System.map" <<'END'
 ffffffff81000000 T _text
