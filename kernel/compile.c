@@ -118,10 +118,13 @@ static int run_make(struct compile *c, struct err *e)
 
 static int read_release(struct compile *c, struct err *e)
 {
-	_free_ char *path = kmake_made(&c->k, "include/config/kernel.release");
+	static const char path[] = "include/config/kernel.release";
+	_close_ int fd = kmake_open_made(&c->k, path, O_RDONLY);
 	_buf_ struct buf text = {0};
 
-	if (fs_read(AT_FDCWD, path, 256, &text, e))
+	if (fd < 0)
+		return err_sys(e, "the build left no %s", path);
+	if (fs_read_fd(fd, path, 256, &text, e))
 		return -1;
 	c->release = xstrdup(str_trim(text.data ? text.data : ""));
 	if (!*c->release || strchr(c->release, '/') || *c->release == '.')
@@ -162,18 +165,25 @@ static int run_install(struct compile *c, const char *install, struct err *e)
 	return kmake(&c->k, "install", args, c->key ? binds : plain, e);
 }
 
-/* What the installs left is copied from outside, with every box dead: fs_copy_tree
- * follows no link and takes nothing but files, directories and links. */
+/* What the installs left is copied from outside, with every box dead: a link instead of
+ * the top is refused, and fs_copy_tree follows none below. */
 static int take_installed(struct compile *c, const char *install, struct err *e)
 {
 	static const char *const trees[] = {"modules", "headers", "boot"};
+	_close_ int top = fs_open_dir(AT_FDCWD, install, e);
 
+	if (top < 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
-		_free_ char *from = fs_join(install, trees[i]);
+		_close_ int from = -1;
 
-		if (!fs_exists(AT_FDCWD, from))
+		if (!fs_exists(top, trees[i]))
 			continue;
-		if (fs_copy_tree(AT_FDCWD, from, c->out, trees[i], NULL, NULL, e))
+		from = fs_open_in_root(
+			top, trees[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (from < 0)
+			return err_sys(e, "what the build installed as %s", trees[i]);
+		if (fs_copy_tree(from, ".", c->out, trees[i], NULL, NULL, e))
 			return -1;
 	}
 	return 0;
@@ -181,16 +191,7 @@ static int take_installed(struct compile *c, const char *install, struct err *e)
 
 static int take_file(struct compile *c, const char *from, const char *to, struct err *e)
 {
-	_free_ char *upper = kmake_made(&c->k, "");
-	_close_ int dir = fs_open_dir(AT_FDCWD, upper, e);
-	_close_ int in = -1;
-
-	if (dir < 0)
-		return -1;
-	in = fs_open_in_root(dir, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (in < 0)
-		return err_sys(e, "the build left no %s", from);
-	return fs_copy_file(dir, from, c->out, to, 0644, e);
+	return kmake_copy_made(&c->k, from, c->out, to, 0644, e);
 }
 
 static int take_image(struct compile *c, struct err *e)
@@ -198,9 +199,9 @@ static int take_image(struct compile *c, struct err *e)
 	const char *const *images = c->k.arch->images;
 
 	for (size_t i = 0; i < ARRAY_LEN(c->k.arch->images) && images[i]; i++) {
-		_free_ char *path = kmake_made(&c->k, images[i]);
+		_close_ int fd = kmake_open_made(&c->k, images[i], O_RDONLY);
 
-		if (fs_exists(AT_FDCWD, path))
+		if (fd >= 0)
 			return take_file(c, images[i], "kernel", e);
 	}
 	return err_set(e, ERR_BUILD, "the build left no %s", images[0]);

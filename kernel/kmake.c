@@ -14,6 +14,29 @@ char *kmake_made(const struct kbuild *k, const char *path)
 	return xasprintf("%s/linux/upper/%s", k->scratch, path);
 }
 
+int kmake_open_made(const struct kbuild *k, const char *path, int flags)
+{
+	_free_ char *upper = kmake_made(k, "");
+	_close_ int dir = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return -1;
+	return fs_open_in_root(dir, path, flags | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int kmake_copy_made(const struct kbuild *k, const char *from, int to_dir, const char *to,
+	mode_t mode, struct err *e)
+{
+	const char *slash = strrchr(from, '/');
+	_free_ char *parent =
+		slash ? xstrndup(from, (size_t)(slash - from)) : xstrdup(".");
+	_close_ int dir = kmake_open_made(k, parent, O_RDONLY | O_DIRECTORY);
+
+	if (dir < 0)
+		return err_sys(e, "the build left no %s", from);
+	return fs_copy_file(dir, slash ? slash + 1 : from, to_dir, to, mode, e);
+}
+
 int kmake_prepare(const struct kbuild *k, struct err *e)
 {
 	static const char *const dirs[] = {"linux", "root"};

@@ -37,6 +37,13 @@ int kmake(const struct kbuild *k, const char *what, const char *const *args,
 /* Host path of a file that the box left in the tree: <scratch>/linux/upper/<path>. The
  * caller frees. */
 char *kmake_made(const struct kbuild *k, const char *path);
+/* Opens what the box left at path: links on the way are resolved inside the tree's
+ * changes, never on the host, and one at the end is not followed. fd, or -1 with errno.
+ */
+int kmake_open_made(const struct kbuild *k, const char *path, int flags);
+/* Copies a regular file that the box left. */
+int kmake_copy_made(const struct kbuild *k, const char *from, int to_dir, const char *to,
+	mode_t mode, struct err *e);
 /* Makes scratch/linux and scratch/root, the box's two overlays; harmless twice. */
 int kmake_prepare(const struct kbuild *k, struct err *e);
 

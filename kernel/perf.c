@@ -57,13 +57,15 @@ static int strip(const struct kbuild *k, struct err *e)
 /* "feature-libelf=1" of perf's own record becomes "libelf: yes". */
 static int write_features(const struct kbuild *k, int out, struct err *e)
 {
-	_free_ char *path = kmake_made(k, MADE_DUMP);
+	_close_ int fd = kmake_open_made(k, MADE_DUMP, O_RDONLY);
 	_buf_ struct buf dump = {0}, text = {0};
 	_str_vec_ struct str_vec lines = {0};
 	char *pos, *line;
 
-	if (fs_read(AT_FDCWD, path, 1 << 20, &dump, e))
-		return err_wrap(e, "perf: the list of its features");
+	if (fd < 0)
+		return err_sys(e, "the build left no %s", MADE_DUMP);
+	if (fs_read_fd(fd, MADE_DUMP, 1 << 20, &dump, e))
+		return -1;
 	pos = dump.data;
 	while (pos && (line = str_next_line(&pos))) {
 		char name[128];
@@ -80,13 +82,8 @@ static int write_features(const struct kbuild *k, int out, struct err *e)
 
 int kbuild_perf(const struct kbuild *k, int out, struct err *e)
 {
-	_free_ char *upper = kmake_made(k, "");
-	_close_ int dir = -1;
-
-	if (build(k, e) || strip(k, e))
-		return -1;
-	dir = fs_open_dir(AT_FDCWD, upper, e);
-	if (dir < 0 || fs_copy_file(dir, MADE_PERF, out, "perf", 0755, e) ||
+	if (build(k, e) || strip(k, e) ||
+		kmake_copy_made(k, MADE_PERF, out, "perf", 0755, e) ||
 		check_program(out, "perf", k->arch, e))
 		return -1;
 	return write_features(k, out, e);

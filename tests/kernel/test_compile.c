@@ -25,6 +25,11 @@ static const char makefile[] =
 	"\techo prog >scripts/prog; chmod 755 scripts/prog\n"
 	"\ttest ! -f fixtures/fail || { cat fixtures/fail >&2; exit 1; }\n"
 	"\ttest ! -f fixtures/print || { env; $(PAHOLE) -J -j vmlinux; } >printed.sh\n"
+	/* A build that replaces what kiln will take by links to the host's files. */
+	"\ttest ! -f fixtures/boot || { rm -r $(dir $(IMAGE)); "
+	"ln -s $$(cat fixtures/boot) $(patsubst %/,%,$(dir $(IMAGE))); }\n"
+	"\ttest ! -f fixtures/release || { rm -r include/config; "
+	"ln -s $$(cat fixtures/release) include/config; }\n"
 	"headers_install:\n"
 	"\tmkdir -p $(INSTALL_HDR_PATH)/include/linux\n"
 	"\techo h >$(INSTALL_HDR_PATH)/include/linux/a.h\n"
@@ -33,6 +38,8 @@ static const char makefile[] =
 	"\tln -s /linux $(M)/build; ln -s /linux $(M)/source\n"
 	"\techo kernel/lib/a.ko >$(M)/modules.order; echo >$(M)/modules.builtin\n"
 	"\techo $(DEPMOD) >$(M)/depmod-was\n"
+	"\ttest ! -f fixtures/top || { rm -r $(INSTALL_MOD_PATH); "
+	"ln -s $$(cat fixtures/top) $(INSTALL_MOD_PATH); }\n"
 	"dtbs_install:\n"
 	"\tmkdir -p $(INSTALL_DTBS_PATH)/vendor; echo d "
 	">$(INSTALL_DTBS_PATH)/vendor/x.dtb\n";
@@ -59,9 +66,9 @@ static struct tree_test *make_tree(const char *extra)
 	tree_test_write(t, "arch/x86/include/asm/a.h", "a\n");
 	tree_test_write(t, "lib/main.c", "not in the devkit\n");
 	ck_assert_int_eq(test_sh(NULL,
-				 "d=%s/fixtures; " VMLINUX
+				 "d=%s/fixtures image=%s; " VMLINUX
 				 " && " KO(RELEASE, "--build-id=sha1", "a.ko") " && %s",
-				 t->tree, extra),
+				 t->tree, t->k.arch->images[0], extra),
 		0);
 	return t;
 }
@@ -114,6 +121,17 @@ static const struct {
 	{"a FIFO among the modules", "mkfifo $d/b.ko", CONFIG, NULL, ERR_INPUT},
 	{"a link instead of System.map", "ln -sf /etc/passwd $d/System.map", CONFIG, NULL,
 		0},
+	{"the image's directory is a link to the host",
+		"mkdir $d/../../host && echo s >$d/../../host/$(basename $image) && "
+		"realpath $d/../../host >$d/boot",
+		CONFIG, NULL, 0},
+	{"the release's directory is a link to the host",
+		"mkdir $d/../../host && echo " RELEASE
+		" >$d/../../host/kernel.release && "
+		"realpath $d/../../host >$d/release",
+		CONFIG, NULL, 0},
+	{"the modules' top is a link to the host",
+		"mkdir $d/../../host && realpath $d/../../host >$d/top", CONFIG, NULL, 0},
 	{"signing without a key", "true", CONFIG "CONFIG_MODULE_SIG=y\n", NULL,
 		ERR_USAGE},
 };
