@@ -3,6 +3,7 @@
 # cache. Each row: medians, and the median of the ratios pair by pair. The oracles are the
 # host's depmod (against the same libkmod and liblzma) and trixie's, through its own loader.
 # RUNS: pairs for the plain tree (7). It fetches about 300 MB the first time.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # for its time keyword
 set -eu
 cd "$(dirname "$0")/../.."
 kiln=$PWD/build/kiln cache=$PWD/build/oracles runs=${RUNS:-7}
