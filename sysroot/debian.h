@@ -103,11 +103,16 @@ void multiarch_rewrite(const struct buf *index, const char *arch,
 	const struct name_set *foreign, struct buf *out);
 
 /* debian_tree.c */
+#define TREES "trees" /* in the cache */
 /* A package's tree in the cache; the caller frees. */
 char *tree_name(const struct sysroot *s, const struct deb *deb);
-/* Unpacks every package in use that has no tree yet, side by side. */
-int trees_make(const struct sysroot *s, const struct sysroot_env *env, int cache,
-	struct err *e);
+/* Unpacks every package in use that has no tree yet, side by side, as soon as it is in the
+ * cache: threads that work beside a download. trees_end waits for them and frees; unless
+ * all packages came it gives up and leaves e alone. */
+struct trees;
+struct trees *trees_start(
+	const struct sysroot *s, const struct sysroot_env *env, int cache);
+int trees_end(struct trees *t, bool all_came, struct err *e);
 
 /* debian_root.c */
 int debian_make(
@@ -116,6 +121,9 @@ int debian_make(
 int debian_missing(const struct sysroot *s, const struct sysroot_env *env,
 	struct str_vec *missing, struct err *e);
 int debian_fetch(const struct sysroot *s, const struct sysroot_env *env, struct err *e);
+/* Whether a package is there, by size: what has its final name was proved when it came,
+ * and is proved again before it is unpacked. */
+bool deb_in_cache(int cache, const struct deb *deb);
 /* Name of a package's file in the cache: its sha256 and ".deb"; the caller frees. */
 char *deb_cache_name(const struct deb *deb);
 

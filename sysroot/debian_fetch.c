@@ -23,9 +23,7 @@ static int open_cache(const struct sysroot_env *env, struct err *e)
 	return fs_open_dir(AT_FDCWD, env->cache, e);
 }
 
-/* By size only: what stands under its final name was proved when it came, and is proved
- * again before it is unpacked. */
-static bool in_cache(int dir, const struct deb *deb)
+bool deb_in_cache(int dir, const struct deb *deb)
 {
 	_free_ char *name = deb_cache_name(deb);
 	struct stat st;
@@ -43,7 +41,7 @@ int debian_missing(const struct sysroot *s, const struct sysroot_env *env,
 	if (dir < 0)
 		return -1;
 	for (size_t i = 0; i < lock->len; i++)
-		if (lock->debs[i].used && !in_cache(dir, &lock->debs[i]))
+		if (lock->debs[i].used && !deb_in_cache(dir, &lock->debs[i]))
 			str_vec_addf(missing, "package %s %s (%s, %s)",
 				lock->debs[i].name, lock->debs[i].version,
 				lock->debs[i].arch, str_bytes(lock->debs[i].size));
@@ -111,21 +109,14 @@ static int fetch_all(const struct sysroot *s, struct fetching *f, struct err *e)
 	return -1;
 }
 
-int debian_fetch(const struct sysroot *s, const struct sysroot_env *env, struct err *e)
+static int download_missing(const struct sysroot *s, const struct sysroot_env *env,
+	int dir, size_t missing, struct err *e)
 {
 	const struct lock *lock = s->data;
-	_close_ int dir = open_cache(env, e);
 	struct fetching f = {.lock = lock};
 	struct mirrors m;
-	size_t missing = 0;
 	int r = 0;
 
-	if (dir < 0)
-		return -1;
-	for (size_t i = 0; i < lock->len; i++)
-		missing += lock->debs[i].used && !in_cache(dir, &lock->debs[i]);
-	if (missing == 0)
-		return 0;
 	if (env->offline)
 		return err_set(e, ERR_NETWORK,
 			"%zu packages of sysroot %s are not in the cache, and --offline "
@@ -136,11 +127,30 @@ int debian_fetch(const struct sysroot *s, const struct sysroot_env *env, struct 
 	f.urls = xcalloc(missing, sizeof(*f.urls));
 	mirrors_init(&m, env);
 	for (size_t i = 0; r == 0 && i < lock->len; i++)
-		if (lock->debs[i].used && !in_cache(dir, &lock->debs[i]))
+		if (lock->debs[i].used && !deb_in_cache(dir, &lock->debs[i]))
 			r = add_download(&f, &m, dir, &lock->debs[i], e);
 	if (r == 0)
 		r = fetch_all(s, &f, e);
 	fetching_free(&f);
 	mirrors_free(&m);
 	return r;
+}
+
+/* What has come is unpacked while the rest is still coming. */
+int debian_fetch(const struct sysroot *s, const struct sysroot_env *env, struct err *e)
+{
+	const struct lock *lock = s->data;
+	_close_ int dir = open_cache(env, e);
+	struct trees *trees;
+	size_t missing = 0;
+	int r = 0;
+
+	if (dir < 0 || fs_mkdirs(dir, TREES, 0755, e))
+		return -1;
+	for (size_t i = 0; i < lock->len; i++)
+		missing += lock->debs[i].used && !deb_in_cache(dir, &lock->debs[i]);
+	trees = trees_start(s, env, dir);
+	if (missing)
+		r = download_missing(s, env, dir, missing, e);
+	return trees_end(trees, r == 0, e) ? -1 : r;
 }

@@ -159,8 +159,7 @@ int debian_make(
 	if (cache < 0)
 		return -1;
 	conf_words(&s->conf, "", "link", &links);
-	if (trees_make(s, env, cache, e) || finish_merge_usr(dirfd, e) ||
-		join_trees(&j, cache, e))
+	if (finish_merge_usr(dirfd, e) || join_trees(&j, cache, e))
 		return -1;
 	return finish_root(dirfd, &links, e);
 }

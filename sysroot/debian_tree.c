@@ -12,18 +12,24 @@
 #include "orchestrator/base/log.h"
 #include "sysroot/debian.h"
 
-#define TREES "trees"
+#define MAX_THREADS 64
+#define LOOK_AGAIN  20000 /* microseconds, for packages that are still coming */
 
-struct unpacking {
+struct trees {
 	const struct sysroot *sysroot;
 	struct str_vec exclude;
 	int cache;
-	const struct deb **debs; /* without a tree yet; the largest first */
-	size_t len;
-	size_t next, done; /* atomic: the next to take, how many are done */
-	int failed;	   /* atomic */
-	struct err err;	   /* of the first that failed */
-	pthread_mutex_t lock;
+	struct {
+		const struct deb *deb;
+		bool taken;
+	} * items; /* without a tree yet; the largest first */
+	size_t len, done;
+	bool all_here; /* nothing is downloaded any more */
+	bool failed;
+	struct err err;	      /* of the first that failed */
+	pthread_mutex_t lock; /* over all that changes */
+	pthread_t threads[MAX_THREADS];
+	unsigned started;
 };
 
 /* What is left out when a package is unpacked is part of the tree's name. */
@@ -66,7 +72,7 @@ static int exclude_some(const char *path, const struct stat *st, void *arg, stru
 
 /* Opens a package and proves it once more: it may have lain in the cache for years. */
 static int open_deb(
-	const struct unpacking *u, const struct deb *deb, const char *what, struct err *e)
+	const struct trees *u, const struct deb *deb, const char *what, struct err *e)
 {
 	_free_ char *name = deb_cache_name(deb);
 	_close_ int fd = openat(u->cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -89,7 +95,7 @@ static int open_deb(
 	return steal_fd(&fd);
 }
 
-static int unpack_one(struct unpacking *u, const struct deb *deb, struct err *e)
+static int unpack_one(struct trees *u, const struct deb *deb, struct err *e)
 {
 	_free_ char *what =
 		xasprintf("package %s %s (%s)", deb->name, deb->version, deb->arch);
@@ -111,52 +117,56 @@ static int unpack_one(struct unpacking *u, const struct deb *deb, struct err *e)
 	return archive_unpack_deb(fd, what, dir, &policy, e);
 }
 
-static void note_failure(struct unpacking *u, const struct err *e)
+/* The largest package that is here and nobody's yet. NULL: none; *more: one may come. */
+static const struct deb *take(struct trees *u, bool *more)
+{
+	const struct deb *deb = NULL;
+
+	*more = false;
+	pthread_mutex_lock(&u->lock);
+	for (size_t i = 0; i < u->len && !deb && !u->failed; i++) {
+		if (u->items[i].taken)
+			continue;
+		*more = true;
+		if (!u->all_here && !deb_in_cache(u->cache, u->items[i].deb))
+			continue;
+		u->items[i].taken = true;
+		deb = u->items[i].deb;
+	}
+	pthread_mutex_unlock(&u->lock);
+	return deb;
+}
+
+static void note_end(struct trees *u, int r, const struct err *e)
 {
 	pthread_mutex_lock(&u->lock);
-	if (!__atomic_exchange_n(&u->failed, 1, __ATOMIC_SEQ_CST))
+	if (r && !u->failed)
 		u->err = *e;
+	u->failed = u->failed || r;
+	log_progress("unpack", ++u->done, u->len);
 	pthread_mutex_unlock(&u->lock);
 }
 
 static void *unpacker(void *arg)
 {
-	struct unpacking *u = arg;
+	struct trees *u = arg;
 	struct err e = {0};
-	size_t i;
+	bool more = true;
 
-	while (!__atomic_load_n(&u->failed, __ATOMIC_SEQ_CST) &&
-		(i = __atomic_fetch_add(&u->next, 1, __ATOMIC_SEQ_CST)) < u->len) {
-		if (unpack_one(u, u->debs[i], &e))
-			note_failure(u, &e);
-		log_progress("unpack", __atomic_add_fetch(&u->done, 1, __ATOMIC_SEQ_CST),
-			u->len);
+	while (more) {
+		const struct deb *deb = take(u, &more);
+
+		if (deb)
+			note_end(u, unpack_one(u, deb, &e), &e);
+		else if (more)
+			usleep(LOOK_AGAIN);
+		more = more || deb;
 	}
 	return NULL;
 }
 
-static int unpack_all(struct unpacking *u, unsigned jobs, struct err *e)
-{
-	pthread_t threads[64];
-	unsigned started = 0;
-
-	if (jobs == 0)
-		jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	if (jobs > ARRAY_LEN(threads))
-		jobs = ARRAY_LEN(threads);
-	for (; started + 1 < jobs; started++)
-		if (pthread_create(&threads[started], NULL, unpacker, u))
-			break;
-	unpacker(u);
-	while (started > 0)
-		pthread_join(threads[--started], NULL);
-	if (u->failed)
-		*e = u->err;
-	return u->failed ? -1 : 0;
-}
-
 /* Names the trees, or takes them away. */
-static int end_trees(struct unpacking *u, bool keep, struct err *e)
+static int end_trees(struct trees *u, bool keep, struct err *e)
 {
 	struct err ignored = {0};
 	int r = 0;
@@ -165,7 +175,7 @@ static int end_trees(struct unpacking *u, bool keep, struct err *e)
 	if (keep && syncfs(u->cache))
 		return err_sys(e, "can't write the cache to disk");
 	for (size_t i = 0; i < u->len; i++) {
-		_free_ char *tree = tree_name(u->sysroot, u->debs[i]);
+		_free_ char *tree = tree_name(u->sysroot, u->items[i].deb);
 		_free_ char *growing = growing_name(tree);
 
 		/* Another kiln may have been quicker: its tree is the same. */
@@ -187,11 +197,11 @@ static int by_size(const void *a, const void *b)
 	return strcmp(x->sha256, y->sha256);
 }
 
-static void find_missing(struct unpacking *u)
+static void find_missing(struct trees *u)
 {
 	const struct lock *lock = u->sysroot->data;
 
-	u->debs = xcalloc(lock->len, sizeof(*u->debs));
+	u->items = xcalloc(lock->len, sizeof(*u->items));
 	for (size_t i = 0; i < lock->len; i++) {
 		_free_ char *tree = NULL;
 
@@ -199,27 +209,49 @@ static void find_missing(struct unpacking *u)
 			continue;
 		tree = tree_name(u->sysroot, &lock->debs[i]);
 		if (!fs_exists(u->cache, tree))
-			u->debs[u->len++] = &lock->debs[i];
+			u->items[u->len++].deb = &lock->debs[i];
 	}
-	qsort(u->debs, u->len, sizeof(*u->debs), by_size);
+	qsort(u->items, u->len, sizeof(*u->items), by_size);
 }
 
-int trees_make(
-	const struct sysroot *s, const struct sysroot_env *env, int cache, struct err *e)
+struct trees *trees_start(
+	const struct sysroot *s, const struct sysroot_env *env, int cache)
 {
-	struct unpacking u = {
-		.sysroot = s, .cache = cache, .lock = PTHREAD_MUTEX_INITIALIZER};
-	int r = fs_mkdirs(cache, TREES, 0755, e);
+	struct trees *u = xcalloc(1, sizeof(*u));
+	unsigned jobs = env->jobs ? env->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 
-	conf_words(&s->conf, "", "exclude", &u.exclude);
-	find_missing(&u);
-	if (r == 0 && u.len) {
-		r = unpack_all(&u, env->jobs, e);
-		if (end_trees(&u, r == 0, e))
-			r = -1;
-	}
-	free(u.debs);
-	str_vec_free(&u.exclude);
-	pthread_mutex_destroy(&u.lock);
+	u->sysroot = s;
+	u->cache = cache;
+	pthread_mutex_init(&u->lock, NULL);
+	conf_words(&s->conf, "", "exclude", &u->exclude);
+	find_missing(u);
+	for (; u->len && u->started < jobs && u->started < MAX_THREADS; u->started++)
+		if (pthread_create(&u->threads[u->started], NULL, unpacker, u))
+			break;
+	return u;
+}
+
+int trees_end(struct trees *u, bool all_came, struct err *e)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&u->lock);
+	u->all_here = all_came;
+	u->failed = u->failed || !all_came;
+	pthread_mutex_unlock(&u->lock);
+	if (all_came && u->len)
+		unpacker(u); /* lends a hand, and does all where no thread could be had */
+	while (u->started > 0)
+		pthread_join(u->threads[--u->started], NULL);
+	if (u->failed && u->err.code && all_came)
+		*e = u->err;
+	if (u->len && end_trees(u, !u->failed, e))
+		r = -1;
+	if (u->failed)
+		r = -1;
+	free(u->items);
+	str_vec_free(&u->exclude);
+	pthread_mutex_destroy(&u->lock);
+	free(u);
 	return r;
 }
