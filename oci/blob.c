@@ -47,14 +47,26 @@ int oci_blob_store(const struct oci_layout *l, const void *data, size_t len,
 	path = oci_blob_path(hex);
 	/* Not beside the blob: only blobs may ever be in blobs/sha256. */
 	temp = xasprintf("blob.tmp.%d", (int)getpid());
-	if (fs_publish(l->dir, temp, data, len, 0644, e) < 0)
-		return err_wrap(e, "%s", l->path);
-	if (renameat(l->dir, temp, l->dir, path) < 0) {
-		err_sys(e, "%s/%s: can't be renamed into place", l->path, path);
-		unlinkat(l->dir, temp, 0);
-		return -1;
-	}
-	return 0;
+	return oci_write_small(l, temp, path, data, len, e);
+}
+
+int oci_write_small(const struct oci_layout *l, const char *temp, const char *path,
+	const void *data, size_t len, struct err *e)
+{
+	_close_ int fd = -1;
+
+	unlinkat(l->dir, temp, 0);
+	fd = openat(l->dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, "%s/%s: can't be created", l->path, temp);
+	if (fs_write_all(fd, data, len, e) < 0)
+		err_wrap(e, "%s/%s", l->path, path);
+	else if (close(steal_fd(&fd)) < 0 || renameat(l->dir, temp, l->dir, path) < 0)
+		err_sys(e, "%s/%s: can't be written", l->path, path);
+	else
+		return 0;
+	unlinkat(l->dir, temp, 0);
+	return -1;
 }
 
 json_t *oci_blob_store_json(const struct oci_layout *l, const json_t *value,

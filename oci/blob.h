@@ -19,7 +19,11 @@ json_int_t oci_descriptor_size(const json_t *descriptor);
 /* Mutable path of a blob below its layout; the caller frees. */
 char *oci_blob_path(const char *hex);
 
-/* Writes data as a blob (which may be there already) and fills hex. */
+/* Writes a small file by rename, without syncing it: many of these are synced together by
+ * whoever commits them. */
+int oci_write_small(const struct oci_layout *l, const char *temp, const char *path,
+	const void *data, size_t len, struct err *e);
+/* Writes data as a blob (which may be there already), unsynced, and fills hex. */
 int oci_blob_store(const struct oci_layout *l, const void *data, size_t len,
 	char hex[SHA256_HEX_LEN + 1], struct err *e);
 /* Stores a value's bytes and returns the descriptor; NULL on error. */

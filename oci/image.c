@@ -135,7 +135,8 @@ static int write_manifest(const struct oci_layout *l, const struct oci_image *im
 	json_object_set_new(descriptor, "platform", platform_of(image));
 	note_zstd(image, descriptor);
 	json_dump(descriptor, &text);
-	return fs_publish(l->dir, "manifest.json", text.data, text.len, 0644, e);
+	return oci_write_small(
+		l, "manifest.json.tmp", "manifest.json", text.data, text.len, e);
 }
 
 int oci_image_write(const struct oci_image *image, int threads, int out, struct err *e)

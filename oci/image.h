@@ -32,7 +32,7 @@ struct oci_image {
 
 /* Writes blobs/sha256/<hex> below out and out/manifest.json: the descriptor of the
  * manifest with its platform. The same input gives the same bytes, with any number of
- * threads. */
+ * threads. Nothing is synced: whoever commits the directory does that. */
 int oci_image_write(const struct oci_image *image, int threads, int out, struct err *e);
 
 /* Publishes an image that oci_image_write left in dir `from` into the layout at `layout`

@@ -107,15 +107,25 @@ static int place_blobs(const struct oci_layout *from, const struct oci_layout *t
 	return place_blob(from, to, descriptor, e);
 }
 
-/* The names of blobs are on disk before index.json names them. */
-static int sync_blobs(const struct oci_layout *l, struct err *e)
+/* What index.json is going to name is on disk before it is named: the blobs were synced
+ * when they came, the indexes of the tags are now, and then all their names. */
+static int sync_blobs(
+	const struct oci_layout *l, const struct str_vec *indexes, struct err *e)
 {
-	_close_ int fd = fs_open_dir(l->dir, "blobs/sha256", e);
+	_close_ int dir = -1;
 
-	if (fd < 0)
+	for (size_t i = 0; i < indexes->len; i++) {
+		_free_ char *path = oci_blob_path(indexes->items[i]);
+		_close_ int fd = openat(l->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(e, "%s/%s: can't be synced", l->path, path);
+	}
+	dir = fs_open_dir(l->dir, "blobs/sha256", e);
+	if (dir < 0)
 		return err_wrap(e, "%s", l->path);
-	return fsync(fd) < 0 ? err_sys(e, "%s/blobs/sha256: can't be synced", l->path)
-			     : 0;
+	return fsync(dir) < 0 ? err_sys(e, "%s/blobs/sha256: can't be synced", l->path)
+			      : 0;
 }
 
 /* The index of a tag as it is now: an empty one for a new tag, or where the tag was given
@@ -143,7 +153,8 @@ static json_t *index_of_tag(const struct oci_layout *l, const json_t *top,
 }
 
 static int set_tag(const struct oci_layout *l, json_t *top, json_t *descriptor,
-	const char *name, const struct oci_tag *tag, struct err *e)
+	const char *name, const struct oci_tag *tag, struct str_vec *indexes,
+	struct err *e)
 {
 	_free_ char *full_name = xasprintf("%s:%s", name, tag->tag);
 	_json_ json_t *index =
@@ -157,6 +168,7 @@ static int set_tag(const struct oci_layout *l, json_t *top, json_t *descriptor,
 	stored = oci_blob_store_json(l, index, OCI_INDEX, e);
 	if (!stored)
 		return -1;
+	str_vec_add(indexes, oci_descriptor_hex(stored));
 	oci_index_set_name(top, stored, name, tag->tag);
 	return 0;
 }
@@ -166,6 +178,7 @@ int oci_publish(const char *from, const char *layout, const char *name,
 {
 	_layout_ struct oci_layout source = OCI_LAYOUT_CLOSED, l = OCI_LAYOUT_CLOSED;
 	_json_ json_t *descriptor = NULL, *top = NULL;
+	_str_vec_ struct str_vec indexes = {0};
 
 	if (oci_layout_open_dir(&source, from, e) < 0)
 		return -1;
@@ -177,9 +190,9 @@ int oci_publish(const char *from, const char *layout, const char *name,
 	if (!top || place_blobs(&source, &l, descriptor, e) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		if (set_tag(&l, top, descriptor, name, &tags[i], e) < 0)
+		if (set_tag(&l, top, descriptor, name, &tags[i], &indexes, e) < 0)
 			return -1;
-	return sync_blobs(&l, e) < 0 ? -1 : oci_layout_set_index(&l, top, e);
+	return sync_blobs(&l, &indexes, e) < 0 ? -1 : oci_layout_set_index(&l, top, e);
 }
 
 static bool blobs_are_there(const struct oci_layout *from, const struct oci_layout *l,

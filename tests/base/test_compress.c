@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "orchestrator/base/compress.h"
+#include "orchestrator/base/compress_codec.h"
 #include "orchestrator/base/digest.h"
 #include "orchestrator/base/fs.h"
 #include "tests/test.h"
@@ -112,6 +113,19 @@ START_TEST(dense_data_is_stored)
 	/* The first block is a stored one with the data itself in it. */
 	ck_assert_int_eq(packed.data[10], 0);
 	ck_assert_int_eq(memcmp(packed.data + 15, data + len, 65535), 0);
+}
+END_TEST
+
+/* What decides is the bytes alone: text and zeros are not dense, noise is. */
+START_TEST(density)
+{
+	_free_ char *data = make_data(4 * MIB);
+	_free_ uint8_t *zeros = xcalloc(1, MIB);
+
+	ck_assert(!compress_is_dense((uint8_t *)data, MIB));
+	ck_assert(compress_is_dense((uint8_t *)data + 3 * MIB, MIB));
+	ck_assert(!compress_is_dense(zeros, MIB));
+	ck_assert(!compress_is_dense((uint8_t *)data + 3 * MIB, 100));
 }
 END_TEST
 
@@ -258,6 +272,7 @@ Suite *suite_compress(void)
 	tcase_add_loop_test(each, expand_reads_real_programs, 0, 10);
 	tcase_add_loop_test(each, a_full_disk_is_told, 0, 3);
 	suite_add_tcase(s, each);
-	test_case(s, "one", 60, dense_data_is_stored, expand_stops_at_the_limit, names);
+	test_case(s, "one", 60, density, dense_data_is_stored, expand_stops_at_the_limit,
+		names);
 	return s;
 }
