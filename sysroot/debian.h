@@ -106,9 +106,9 @@ void multiarch_rewrite(const struct buf *index, const char *arch,
 #define TREES "trees" /* in the cache */
 /* A package's tree in the cache; the caller frees. */
 char *tree_name(const struct sysroot *s, const struct deb *deb);
-/* Unpacks every package in use that has no tree yet, side by side, as soon as it is in the
- * cache: threads that work beside a download. trees_end waits for them and frees; unless
- * all packages came it gives up and leaves e alone. */
+/* Unpacks every package in use that has no tree yet, side by side, as soon as it is
+ * in the cache: threads that work beside a download. trees_end waits for them and
+ * frees; unless all packages came it gives up and leaves e alone. */
 struct trees;
 struct trees *trees_start(
 	const struct sysroot *s, const struct sysroot_env *env, int cache);
