@@ -47,6 +47,7 @@
 	X(suite_sysroot_debian) \
 	X(suite_sysroot_other) \
 	X(suite_config_cmd) \
+	X(suite_kconfig) \
 	X(suite_build) \
 
 /* clang-format on */
