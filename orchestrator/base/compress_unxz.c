@@ -6,7 +6,7 @@
 #include "orchestrator/base/mem.h"
 #include "orchestrator/base/unxz.h"
 
-enum { CHUNK_IN = 256 << 10, CHUNK_OUT = 1 << 20 };
+enum { CHUNK_IN = 256 << 10, CHUNK_OUT = 128 << 10 };
 /* Of one stream; kernel.org's need 65 MiB, xz -9 the same, a bomb's header any size. */
 #define MEMORY_LIMIT (UINT64_C(1) << 30)
 
