@@ -103,7 +103,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "image",
-		.version = 2,
+		.version = 3,
 		.needs = {"tree", "archive", "compile", "pack"},
 		.fields = {F(ARCH), F(VERSION), F(FLAVOR), F(SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},
@@ -113,7 +113,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "perf-image",
-		.version = 1,
+		.version = 2,
 		.needs = {"tree", "perf"},
 		.fields = {F(ARCH), F(VERSION), F(PERF_SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},

@@ -4,7 +4,8 @@
 #include "orchestrator/base/compress_codec.h"
 #include "orchestrator/base/mem.h"
 
-#define DEFAULT_LEVEL 3
+/* Measured on modules: level 3 takes a third more time for a fiftieth less. */
+#define DEFAULT_LEVEL 2
 /* For what is compressed already: libzstd gives up at once and keeps the blocks raw. */
 #define DENSE_LEVEL -50
 

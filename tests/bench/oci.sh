@@ -45,7 +45,7 @@ one_round() {
 	fi
 	if have buildah && [ -n "$container" ]; then
 		rm -rf b
-		run buildah-commit buildah $storage commit -q "$container" oci:b:x
+		run buildah-commit buildah $storage commit -q --disable-compression=false "$container" oci:b:x
 	fi
 }
 
