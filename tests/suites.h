@@ -49,6 +49,7 @@
 	X(suite_config_cmd) \
 	X(suite_kconfig) \
 	X(suite_build) \
+	X(suite_hello) \
 
 /* clang-format on */
 
