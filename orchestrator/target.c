@@ -150,7 +150,8 @@ static int set_module_key(
 {
 	if (recipe_add_file(a, r, FIELD_MODULE_KEY, path, e) < 0)
 		return -1;
-	return module_key_fingerprint(path, r->field[FIELD_MODULE_KEY].files[0].digest, e);
+	return module_key_fingerprint(
+		path, r->field[FIELD_MODULE_KEY].files[0].digest, e);
 }
 
 static int set_recipe(struct maker *m, struct target *t, struct err *e)
@@ -165,9 +166,9 @@ static int set_recipe(struct maker *m, struct target *t, struct err *e)
 	recipe_set(a, &t->recipe, FIELD_FLAVOR, t->debug ? "dbg" : "plain");
 	/* A variant or the debug flavor means to change what its series asked for. */
 	recipe_set(a, &t->recipe, FIELD_DRIFT,
-		s->drift			 ? s->drift
-		: t->debug || t->series->base	 ? "warn"
-						 : "contract");
+		s->drift		      ? s->drift
+		: t->debug || t->series->base ? "warn"
+					      : "contract");
 	recipe_set(a, &t->recipe, FIELD_COMPRESSION,
 		s->compression ? s->compression : "gzip");
 	if (config_drift_by_name(t->recipe.field[FIELD_DRIFT].text, &drift, e) < 0 ||
