@@ -186,13 +186,38 @@ static void read_needs(struct depmod_reader *r, struct kmod_module *kmod)
 	kmod_module_dependency_symbols_free_list(list);
 }
 
-/* Unpacks a module into a memory file, for libkmod to read by its name in /proc. */
-static int unpack(struct depmod_reader *r, const char *path, char *name, size_t size)
+/* Unpacks a module into the memory file; *why gets the sentence on failure. */
+static int expand(struct depmod_reader *r, int fd, const char *path, struct err *why)
+{
+	enum compression found = COMPRESS_NONE;
+	struct sink *sink = sink_fd(r->memfd, "a memory file", NULL);
+	int ret = compress_expand(fd, path, sink, MODULE_MAX, &found, why);
+
+	if (sink_close(sink, ret < 0 ? &(struct err){0} : why) < 0 || ret < 0)
+		return -1;
+	return found == COMPRESS_NONE
+		       ? err_set(why, ERR_INPUT, "%s is not compressed", path)
+		       : 0;
+}
+
+/* Without its last line libkmod doesn't see that a module is signed, and doesn't write
+ * the signature out as text, which costs more than reading the module. */
+static void drop_signature(int fd)
+{
+	static const char mark[] = "~Module signature appended~\n";
+	char end[sizeof(mark) - 1];
+	off_t at = lseek(fd, 0, SEEK_END) - (off_t)sizeof(end);
+
+	if (at > 0 && pread(fd, end, sizeof(end), at) == (ssize_t)sizeof(end) &&
+		memcmp(end, mark, sizeof(end)) == 0 && ftruncate(fd, at) < 0)
+		return; /* then it does */
+}
+
+/* A module for libkmod to read by its name in /proc: 0, or an errno. */
+static int unpack(struct depmod_reader *r, const char *path, char *name, size_t size,
+	struct err *why)
 {
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct err e = {0};
-	struct sink *sink;
-	int ret;
 
 	if (fd < 0)
 		return errno;
@@ -201,33 +226,42 @@ static int unpack(struct depmod_reader *r, const char *path, char *name, size_t 
 	if (r->memfd < 0 || ftruncate(r->memfd, 0) < 0 ||
 		lseek(r->memfd, 0, SEEK_SET) < 0)
 		return errno;
-	sink = sink_fd(r->memfd, "a memory file", NULL);
-	ret = compress_expand(fd, path, sink, MODULE_MAX, NULL, &e);
-	if ((sink_close(sink, ret < 0 ? &(struct err){0} : &e) < 0 || ret < 0)) {
-		_free_ char *text = xasprintf("%s\n", e.msg);
-
-		if (r->options->level >= DEPMOD_ERROR)
-			add_log(r, DEPMOD_ERROR, text);
+	if (expand(r, fd, path, why) < 0)
 		return EINVAL;
-	}
+	drop_signature(r->memfd);
 	snprintf(name, size, "/proc/self/fd/%d", r->memfd);
 	return 0;
 }
 
+/* libkmod unpacks xz and zstd as well, in small pieces. It has the last word on what
+ * can't be unpacked here, and on a module that is built in as well: of that it reads
+ * what the kernel has, by the module's name, which the memory file hasn't got. */
 static int open_module(
 	struct depmod_reader *r, const char *path, struct kmod_module **kmod)
 {
 	char name[64];
+	struct err why = {0};
+	int error;
 
-	/* Debian's libkmod is built without zlib. */
-	if (str_ends(path, ".gz")) {
-		int error = unpack(r, path, name, sizeof(name));
-
-		if (error)
-			return error;
-		path = name;
+	if (!r->ctx)
+		return ENOMEM;
+	error = -kmod_module_new_from_path(r->ctx, path, kmod);
+	if (error || str_ends(path, ".ko") ||
+		kmod_module_get_initstate(*kmod) == KMOD_MODULE_BUILTIN)
+		return error;
+	error = unpack(r, path, name, sizeof(name), &why);
+	if (!error) {
+		kmod_module_unref(*kmod);
+		*kmod = NULL;
+		return -kmod_module_new_from_path(r->ctx, name, kmod);
 	}
-	return r->ctx ? -kmod_module_new_from_path(r->ctx, path, kmod) : ENOMEM;
+	/* Debian's libkmod is built without zlib: it has no word on these. */
+	if (str_ends(path, ".gz") && why.code && r->options->level >= DEPMOD_ERROR) {
+		_free_ char *text = xasprintf("%s\n", why.msg);
+
+		add_log(r, DEPMOD_ERROR, text);
+	}
+	return 0;
 }
 
 const struct depmod_record *depmod_reader_read(
