@@ -25,6 +25,7 @@ static const char makefile[] =
 	"\techo prog >scripts/prog; chmod 755 scripts/prog\n"
 	"\ttest ! -f fixtures/fail || { cat fixtures/fail >&2; exit 1; }\n"
 	"\ttest ! -f fixtures/print || { env; $(PAHOLE) -J -j vmlinux; } >printed.sh\n"
+	"\ttest ! -f /module-key.pem || cat /module-key.pem >seen.sh\n"
 	/* A build that replaces what kiln will take by links to the host's files. */
 	"\ttest ! -f fixtures/boot || { rm -r $(dir $(IMAGE)); "
 	"ln -s $$(cat fixtures/boot) $(patsubst %/,%,$(dir $(IMAGE))); }\n"
@@ -250,12 +251,40 @@ START_TEST(environment_is_fixed)
 }
 END_TEST
 
+/* The key is where the configuration says, in the box alone, and the old line is gone. */
+START_TEST(the_key_is_given_to_the_build)
+{
+	struct compile_request request = {0};
+	struct tree_test *t;
+	struct err e = {0};
+	char *text;
+
+	if (!needs())
+		return;
+	t = make_tree("true");
+	request.config = kept_path("%s/config", t->dir);
+	request.module_key = kept_path("%s/key.pem", t->dir);
+	test_write(request.module_key, "a key\n");
+	test_write(request.config, "CONFIG_MODULES=y\nCONFIG_MODULE_SIG=y\n"
+				   "CONFIG_MODULE_SIG_KEY=\"certs/signing_key.pem\"\n");
+	ck_ok(kbuild_compile(&t->k, &request, t->out, &e), &e);
+	text = test_read(kept_path("%s/out/config", t->dir));
+	ck_assert_str_eq(text, "CONFIG_MODULES=y\nCONFIG_MODULE_SIG=y\n"
+			       "CONFIG_MODULE_SIG_KEY=\"/module-key.pem\"\n");
+	free(text);
+	text = test_read(kept_path("%s/out/devkit/seen.sh", t->dir));
+	ck_assert_str_eq(text, "a key\n");
+	free(text);
+	tree_test_free(t);
+}
+END_TEST
+
 Suite *suite_compile(void);
 Suite *suite_compile(void)
 {
 	Suite *s = suite_create("compile");
 
 	test_case(s, "compile", 120, refuses_wrong_results, packs_what_the_recipe_packs,
-		environment_is_fixed);
+		environment_is_fixed, the_key_is_given_to_the_build);
 	return s;
 }
