@@ -26,8 +26,12 @@ bool mirror_here(void)
 	       test_need("xz") && original;
 }
 
-void mirror_copy(struct mirror *m)
+void mirror_copy(struct mirror *copy)
 {
+	/* Lives as long as the test: its strings are reachable to the end. */
+	static struct mirror kept;
+	struct mirror *m = &kept;
+
 	m->top = test_tmpdir();
 	ck_assert_int_eq(
 		test_sh(NULL, "cp -a %s/. %s && sed -i 's|%s|%s|' %s/conf/t.conf",
@@ -40,6 +44,7 @@ void mirror_copy(struct mirror *m)
 	m->urls[0] = m->url;
 	m->dirs[1] = m->urls[1] = NULL;
 	m->env = (struct sysroot_env){.cache = m->cache, .mirrors = m->urls};
+	*copy = kept;
 }
 
 void mirror_spoil(const struct mirror *m, const char *command)

@@ -153,7 +153,7 @@ START_TEST(a_build_image_finds_its_sysroot)
 }
 END_TEST
 
-static const char *make_tarballs(const char *dir, struct buf *conf)
+static char *make_tarballs(const char *dir, struct buf *conf)
 {
 	_buf_ struct buf sum = {0};
 
@@ -178,7 +178,7 @@ START_TEST(a_tarball_goes_on_top_of_another)
 	_free_ char *base_path = test_path("%s/base.conf", dir);
 	_free_ char *llvm_path = test_path("%s/llvm.conf", dir), *cc = NULL, *sh = NULL;
 	_buf_ struct buf base = {0}, llvm = {0};
-	const char *sum = make_tarballs(dir, &base);
+	_free_ char *sum = make_tarballs(dir, &base);
 	struct err e = {0};
 
 	buf_addf(&llvm,
