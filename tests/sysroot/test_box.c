@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -371,6 +372,25 @@ START_TEST(several_at_once)
 }
 END_TEST
 
+/* A session of its own would be a group of its own to the scheduler. */
+START_TEST(nice_stays_nice)
+{
+	struct box_fixture f;
+	_buf_ struct buf out = {0};
+
+	if (!box_fixture_shell(&f) ||
+		!test_need_that(fs_exists(AT_FDCWD, "/proc/self/autogroup"), "autogroup"))
+		return;
+	int want = getpriority(PRIO_PROCESS, 0);
+
+	if (want < 7)
+		want = nice(7 - want);
+	ck_assert_int_eq(box_sh(&f, &out, "cat /proc/self/autogroup"), 0);
+	ck_assert_msg(str_ends(buf_str(&out), box_text(" nice %d\n", want)), "%s",
+		buf_str(&out));
+}
+END_TEST
+
 /* The provider "host": programs of this machine, and nothing else of it. */
 START_TEST(host_root_is_read_only)
 {
@@ -401,7 +421,7 @@ Suite *suite_box(void)
 
 	test_case(s, "programs", 60, scripts_run, changes_land_in_scratch, odd_paths_work,
 		jobserver_is_3_and_4, calls_run_inside, several_at_once,
-		host_root_is_read_only);
+		host_root_is_read_only, nice_stays_nice);
 	test_case(s, "ends", 30, cancel_kills, box_dies_with_kiln);
 	test_case(
 		s, "refusals", 30, refusals_are_sentences, missing_directories_are_named);
