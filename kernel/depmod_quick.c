@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,6 +61,11 @@ static bool dir_up_to_date(struct quick *q, DIR *dir, struct buf *path)
 			skip |= str_eq(entry->d_name, skipped[i]);
 		path->len = base;
 		path->data[base] = '\0';
+		if (path->len + strlen(entry->d_name) + 2 > PATH_MAX) {
+			depmod_say(&q->d, DEPMOD_ERROR, "path is too long %s%s\n",
+				path->data, entry->d_name);
+			continue;
+		}
 		if (!skip && !entry_up_to_date(q, dir, entry, path))
 			return false;
 	}

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -204,6 +205,11 @@ static void search_dir(struct depmod *d, struct names *n, DIR *dir, struct buf *
 			continue;
 		path->len = base;
 		buf_adds(path, entry->d_name);
+		/* A link to a directory above it has no other end. */
+		if (path->len + 2 > PATH_MAX) {
+			depmod_say(d, DEPMOD_ERROR, "path is too long %s\n", path->data);
+			continue;
+		}
 		type = type_of(d, dirfd(dir), entry, path->data);
 		if (type == DT_REG)
 			found_file(d, n, path->data, base);

@@ -176,6 +176,9 @@ static void run(const uint8_t *data, size_t len)
 		return;
 	input = in_tree(kinds[kind].path);
 	put(kinds[kind].path, data + 1, len - 1);
+	if (kinds[kind].letter == 'C' && memmem(data, len, " /", 2) &&
+		!memmem(data, len, " /nowhere", 9))
+		return; /* "external * /" would have the whole host searched */
 	configured = kinds[kind].letter == 'C';
 	o.system_map = kinds[kind].letter == 'V' ? NULL : map;
 	o.symvers = kinds[kind].letter == 'V' ? symvers : NULL;
@@ -210,6 +213,8 @@ static void make_tree(const uint8_t *good, size_t len)
 	dir = in_tree("lib/modules/" RELEASE "/kernel");
 	if (fs_mkdirs(AT_FDCWD, dir, 0755, &e) < 0)
 		die(e.msg);
+	if (chdir(tree) < 0) /* a relative "external" stays in it */
+		die("can't enter the tree");
 	has_good = len > 0;
 	if (has_good)
 		put("lib/modules/" RELEASE "/kernel/good.ko", good, len);
