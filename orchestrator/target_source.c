@@ -98,28 +98,28 @@ static int ask_latest(const char *release, struct source_spec *spec,
 	const char **origin, struct err *e)
 {
 	_str_vec_ struct str_vec plain = {0}, apt = {0};
-	struct err second = {0};
+	struct err first = {0};
 
 	mirrors_of(global, false, &plain);
 	mirrors_of(global, true, &apt);
 	*origin = "kernel.org";
 	env->mirrors = (const char *const *)plain.items;
 	if (plain.len || !apt.len) {
-		if (source_latest(release, spec, env, version, e) == 0)
+		if (source_latest(release, spec, env, version, &first) == 0)
 			return 0;
-		if (!apt.len || e->code != ERR_NETWORK)
+		if (!apt.len || first.code != ERR_NETWORK) {
+			*e = first;
 			return -1;
-		log_info("%s", e->msg);
+		}
+		log_info("%s", first.msg);
 		log_info("taking the distribution's own kernel source instead");
 	}
 	*origin = "apt";
 	spec->apt = true;
 	env->mirrors = (const char *const *)apt.items;
-	if (source_latest(release, spec, env, version, &second) == 0)
+	if (source_latest(release, spec, env, version, e) == 0)
 		return 0;
-	if (!e->code)
-		*e = second;
-	return plain.len ? err_hint(e, "and %s", second.msg) : -1;
+	return first.code ? err_hint(e, "and %s", first.msg) : -1;
 }
 
 static int resolve_latest(struct arena *a, const char *release, struct source_spec *spec,

@@ -142,7 +142,7 @@ static int fetch_release(const struct deb_request *req, const struct deb_source 
 		return -1;
 	if (urls.len == 0)
 		return err_set(e, ERR_USAGE,
-			"no mirror of the archive '%s' is known: name one with --mirror "
+			"no mirror of the archive '%s' is known: name one with --package-mirror "
 			"URL",
 			source->archive);
 	d.urls = (const char *const *)urls.items;
