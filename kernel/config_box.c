@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/mem.h"
@@ -18,11 +19,31 @@ static int layer_fill(const char *layer, const struct kbuild *k,
 	return fs_publish(AT_FDCWD, path, run->text, strlen(run->text), 0644, e);
 }
 
+/* Where the host describes its terminal: a root for compiling knows none. */
+static const char *terminal_dir(void)
+{
+	static const char *const dirs[] = {
+		"/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"};
+	const char *term = getenv("TERM");
+
+	for (size_t i = 0; term && *term && i < ARRAY_LEN(dirs); i++) {
+		_free_ char *path = xasprintf("%s/%c/%s", dirs[i], *term, term);
+
+		if (!strchr(term, '/') && fs_exists(AT_FDCWD, path))
+			return dirs[i];
+	}
+	return NULL;
+}
+
 static int make_on_terminal(
 	const struct kbuild *k, const char *const *goals, struct err *e)
 {
 	_str_vec_ struct str_vec argv = {0};
-	struct kmake_run run = {.in = STDIN_FILENO,
+	const char *terminal = terminal_dir();
+	const struct box_bind binds[] = {
+		{.from = terminal, .at = terminal ? "/usr/share/terminfo" : NULL}, {0}};
+	struct kmake_run run = {.binds = binds,
+		.in = STDIN_FILENO,
 		.out = STDOUT_FILENO,
 		.err = STDERR_FILENO,
 		.tty = true};
