@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include "orchestrator/base/log.h"
 #include "orchestrator/target_sysroot.h"
 #include "sysroot/sysroot.h"
 
@@ -58,6 +59,7 @@ static int relock(struct arena *a, const struct options *global,
 	if (!locks || is_complete(dirs, current, use, &env, &complete, e) < 0)
 		return -1;
 	if (!complete) {
+		log_info("bringing in the packages of the sysroot %s", current);
 		if (sysroot_fetch_or_relock(dirs, current, use, &env, locks, &found, e) <
 			0)
 			return -1;

@@ -104,7 +104,7 @@ static int fetch_all(const struct sysroot *s, struct fetching *f, struct err *e)
 			"if a mirror no longer has this version, make a lock of today "
 			"with "
 			"`kiln sysroot lock %s`, or name an archive of old packages with "
-			"--mirror; \"{timestamp}\" in it becomes %s",
+			"--package-mirror; \"{timestamp}\" in it becomes %s",
 			s->name, f->lock->archives[0].timestamp);
 	return -1;
 }

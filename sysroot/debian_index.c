@@ -109,7 +109,7 @@ static int check_release(
 		return err_set(e, ERR_VERIFY,
 			"InRelease of %s %s was valid until %s: the mirror is stale; "
 			"take "
-			"another with --mirror",
+			"another with --package-mirror",
 			source->archive, source->suite, r->valid_until);
 	return 0;
 }
@@ -142,7 +142,8 @@ static int fetch_release(const struct deb_request *req, const struct deb_source 
 		return -1;
 	if (urls.len == 0)
 		return err_set(e, ERR_USAGE,
-			"no mirror of the archive '%s' is known: name one with --package-mirror "
+			"no mirror of the archive '%s' is known: name one with "
+			"--package-mirror "
 			"URL",
 			source->archive);
 	d.urls = (const char *const *)urls.items;

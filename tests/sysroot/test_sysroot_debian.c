@@ -28,7 +28,7 @@ static const struct spoilt {
 	{"InRelease expired", "$M release 'Sat, 18 Jul 2020 10:16:37 UTC'", ERR_VERIFY,
 		"sysroot t: InRelease of debian tiny was valid until Sat, 18 Jul 2020 "
 		"10:16:37 UTC: "
-		"the mirror is stale; take another with --mirror"},
+		"the mirror is stale; take another with --package-mirror"},
 	{"InRelease with a strange date", "$M release 'tomorrow'", ERR_VERIFY,
 		"sysroot t: InRelease of debian tiny: Valid-Until is no date: tomorrow"},
 	{"another suite", "SUITE=other $M release", ERR_VERIFY,
@@ -107,7 +107,7 @@ static const struct spoilt make_rows[] = {
 		"longer has "
 		"this version, make a lock of today with `kiln sysroot lock t`, or name "
 		"an archive of "
-		"old packages with --mirror; \"{timestamp}\" in it becomes "
+		"old packages with --package-mirror; \"{timestamp}\" in it becomes "
 		"20260711T101637Z)"},
 	{"another sha256 in the lock",
 		"sed -i '/ tool /s/ [0-9a-f]\\{64\\} / "
