@@ -152,6 +152,17 @@ static void say(void *arg, int level, const char *text)
 		broken++;
 }
 
+/* "external * /" would have the whole host searched. */
+static bool leaves_tree(const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((data[i] == '/' &&
+			    (len - i < 9 || memcmp(data + i, "/nowhere", 8) != 0)) ||
+			(i && data[i] == '.' && data[i - 1] == '.'))
+			return true;
+	return false;
+}
+
 static void run(const uint8_t *data, size_t len)
 {
 	size_t kind = 0;
@@ -176,9 +187,8 @@ static void run(const uint8_t *data, size_t len)
 		return;
 	input = in_tree(kinds[kind].path);
 	put(kinds[kind].path, data + 1, len - 1);
-	if (kinds[kind].letter == 'C' && memmem(data, len, " /", 2) &&
-		!memmem(data, len, " /nowhere", 9))
-		return; /* "external * /" would have the whole host searched */
+	if (kinds[kind].letter == 'C' && leaves_tree(data, len))
+		return;
 	configured = kinds[kind].letter == 'C';
 	o.system_map = kinds[kind].letter == 'V' ? NULL : map;
 	o.symvers = kinds[kind].letter == 'V' ? symvers : NULL;
