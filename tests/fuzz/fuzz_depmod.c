@@ -186,9 +186,9 @@ static void run(const uint8_t *data, size_t len)
 	if (kind == ARRAY_LEN(kinds))
 		return;
 	input = in_tree(kinds[kind].path);
-	put(kinds[kind].path, data + 1, len - 1);
 	if (kinds[kind].letter == 'C' && leaves_tree(data, len))
 		return;
+	put(kinds[kind].path, data + 1, len - 1);
 	configured = kinds[kind].letter == 'C';
 	o.system_map = kinds[kind].letter == 'V' ? NULL : map;
 	o.symvers = kinds[kind].letter == 'V' ? symvers : NULL;
