@@ -11,14 +11,15 @@ for m in $mirrors; do
 	set -- "$@" --mirror "$m"
 done
 
-./kiln "$@" build --relock -o out
+# ccache would preprocess every file once more, and there is nothing in it yet.
+./kiln "$@" build --relock --no-ccache -o out
 
 tag=$(./kiln "$@" -q tag --relock | sed 's/.*://; s/-[0-9a-f]\{40\}.*//')
 cat <<EOF
 next
   ./kiln image ls out                        what the layout holds
   ./kiln image verify out                    every digest, checked
-  skopeo inspect oci:out:$tag        as other clients see it (Debian: skopeo)
+  skopeo inspect oci:out:$tag         as other clients see it (Debian: skopeo)
   ./kiln -C kernel/quickstart why            what changed since this build
   ./kiln -C kernel/quickstart build --arch aarch64 --mirror apt: --relock
                                              the same for another architecture
