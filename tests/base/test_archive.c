@@ -209,7 +209,7 @@ START_TEST(a_full_disk_is_an_io_error)
 	int r;
 
 	if (!test_need_that(test_sh(NULL, "mount -t tmpfs -o size=64k none %s", dir) == 0,
-		    "a small file system (needs root)"))
+		    "a small tmpfs (needs root)"))
 		return;
 	memset(noise, 'x', m.len);
 	tarmaker_add(&tar, &m);
