@@ -41,6 +41,18 @@ int oci_forget(const struct oci_layout *l, const char *const *words, size_t coun
 json_t *oci_manifest_for(const struct oci_layout *l, const json_t *image,
 	const char *architecture, struct err *e);
 
+/* One file at the root of an image. */
+struct oci_wanted {
+	const char *word;	  /* the image */
+	const char *architecture; /* "": the only one */
+	const char *file;	  /* "kernel_config" */
+	size_t limit;		  /* more bytes are an error */
+};
+/* Appends its bytes to out, from the topmost layer that has it; layers are proved before
+ * they are read. A lock is held. */
+int oci_image_file(const struct oci_layout *l, const struct oci_wanted *w,
+	struct buf *out, struct err *e);
+
 /* An archive that appears whole under path. What goes into it is proved first. */
 enum oci_archive { OCI_ARCHIVE, DOCKER_ARCHIVE };
 struct oci_export {

@@ -15,44 +15,6 @@ struct verb {
 		struct err *e);
 };
 
-/* A file, or else a target, whose finished configuration counts. */
-static int read_side(struct config_set *set, const char *word,
-	const struct options *global, const struct selection *selection, struct err *e)
-{
-	_buf_ struct buf text = {0};
-
-	if (fs_exists(AT_FDCWD, word) && !fs_is_dir(AT_FDCWD, word))
-		return config_read(set, word, NULL, e);
-	if (strchr(word, '/'))
-		return err_set(e, ERR_USAGE, "there is no file %s", word);
-	if (config_target_text(global, selection, word, &text, e) < 0)
-		return -1;
-	return config_parse(set, buf_str(&text), word, e);
-}
-
-/* diff A B: exit status 1 tells that they differ, as diff(1) does. */
-static int verb_diff(
-	const struct options *global, int argc, char **argv, int *status, struct err *e)
-{
-	_selection_ struct selection selection = {.drift = "warn"};
-	_config_set_ struct config_set a = {0}, b = {0};
-	_buf_ struct buf text = {0};
-	const struct option_row rows[] = {SELECTION_ROWS(&selection), {0}};
-
-	argc = options_rows(rows, argc, argv, e);
-	if (argc < 0)
-		return -1;
-	if (argc != 3)
-		return err_set(e, ERR_USAGE,
-			"kiln config diff needs two configurations: files or targets");
-	if (read_side(&a, argv[1], global, &selection, e) < 0 ||
-		read_side(&b, argv[2], global, &selection, e) < 0)
-		return -1;
-	*status = config_diff(&a, &b, &text) != 0;
-	fputs(buf_str(&text), stdout);
-	return 0;
-}
-
 /* The part's file name: the last component of the path, or the last two where several
  * files are called alike: "6.1.x-config-x86_64". */
 static char *part_name(const char *path, unsigned components)
@@ -161,7 +123,7 @@ static int verb_split(
 
 static const struct verb verbs[] = {
 	{"check", config_check},
-	{"diff", verb_diff},
+	{"diff", config_compare},
 	{"split", verb_split},
 	{"refresh", config_refresh},
 	{"menu", config_menu},

@@ -17,6 +17,8 @@ int config_target_text(const struct options *global, const struct selection *sel
 /* One command each, argv[0] being its verb. orchestrator/cmd_config_*.c */
 int config_check(
 	const struct options *global, int argc, char **argv, int *status, struct err *e);
+int config_compare(
+	const struct options *global, int argc, char **argv, int *status, struct err *e);
 int config_refresh(
 	const struct options *global, int argc, char **argv, int *status, struct err *e);
 int config_menu(

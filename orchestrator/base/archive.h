@@ -42,6 +42,12 @@ int archive_unpack(int fd, const char *name, int dirfd,
 /* The same for a .deb: its data.tar.* goes to dirfd. */
 int archive_unpack_deb(int fd, const char *name, int dirfd,
 	const struct archive_policy *policy, struct err *e);
+/* Looks for members (clean relative paths, NULL-ended) in a tar archive, compressed as
+ * above. Returns the position, counted from 1, of the one that comes last, whose bytes
+ * then are out's; 0 if none is there. One that is no regular file or has more than limit
+ * bytes is ERR_INPUT. Nothing is written. */
+int archive_find(int fd, const char *name, const char *const *members, size_t limit,
+	struct buf *out, struct err *e);
 /* Unpacks a compressed file that is no archive (one layer of it, as above, or none) into
  * out (appended); more than limit bytes is ERR_INPUT. */
 int archive_expand(

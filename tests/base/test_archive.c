@@ -310,6 +310,47 @@ START_TEST(expand_has_limits)
 }
 END_TEST
 
+/* The last one of a name or of several counts, as it would after unpacking. */
+START_TEST(one_file_is_found)
+{
+	static const char *const one[] = {"a/f", NULL}, *const two[] = {"g", "f", NULL};
+	static const struct {
+		const char *const *members;
+		size_t limit;
+		int found;
+		const char *text;
+	} rows[] = {
+		{one, 9, 1, "deep"},
+		{two, 9, 2, "newer"},
+		{(const char *const[]){"h", NULL}, 9, 0, ""},
+		{(const char *const[]){"l", NULL}, 9, -1,
+			"x.tar: l is not a regular file"},
+		{two, 4, -1, "x.tar: f has 5 B, more than the 4 B expected"},
+	};
+	_free_ char *path = test_path("%s/x.tar", test_tmpdir());
+	_buf_ struct buf tar = {0};
+	struct err e = {0};
+
+	tarmaker_file(&tar, "./f", "old");
+	tarmaker_file(&tar, "g", "g");
+	tarmaker_file(&tar, "a/f", "deep");
+	tarmaker_file(&tar, "f", "newer");
+	tarmaker_link(&tar, '2', "l", "f");
+	tarmaker_end(&tar);
+	tarmaker_filter(&tar, "zstd -qc");
+	ck_ok(fs_publish(AT_FDCWD, path, tar.data, tar.len, 0644, &e), &e);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		_buf_ struct buf out = {0};
+		int found = archive_find(
+			fd, "x.tar", rows[i].members, rows[i].limit, &out, &e);
+
+		ck_assert_int_eq(found, rows[i].found);
+		ck_assert_str_eq(found < 0 ? e.msg : buf_str(&out), rows[i].text);
+	}
+}
+END_TEST
+
 Suite *suite_archive(void);
 Suite *suite_archive(void)
 {
@@ -323,6 +364,6 @@ Suite *suite_archive(void)
 	suite_add_tcase(s, loops);
 	test_case(s, "single", 60, a_root_contains_its_links, a_filter_decides,
 		special_entries_can_be_left_out, an_empty_layer_is_fine_where_allowed,
-		a_full_disk_is_an_io_error, expand_has_limits);
+		a_full_disk_is_an_io_error, expand_has_limits, one_file_is_found);
 	return s;
 }

@@ -1,8 +1,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "orchestrator/base/fs.h"
 #include "sysroot/box.h"
 #include "tests/kernel/kconf.h"
+#include "tests/kernel/kernel_test.h"
+#include "tests/oci/oci_test.h"
 #include "tests/test.h"
 #include "toolchains/arch.h"
 
@@ -141,6 +144,95 @@ START_TEST(diff_takes_targets_and_files)
 }
 END_TEST
 
+/* Publishes an image of one platform whose topmost layers are these: each a directory's
+ * files under their own names. NULL-ended. */
+static void publish(const char *goarch, const char *tag, const char *const *dirs)
+{
+	struct oci_file files[4][2] = {0};
+	struct oci_layer layers[4] = {0};
+	struct oci_image image = {
+		.architecture = goarch, .created = OCI_TEST_TIME, .layers = layers};
+	const char *from = test_tmpdir();
+	_free_ char *layout = test_path("%s/out", dir);
+	struct err e = {0};
+	_close_ int out = fs_open_dir(AT_FDCWD, from, &e);
+
+	for (size_t i = 0; dirs[i]; i++) {
+		files[i][0] = (struct oci_file){.member = "", .path = dirs[i]};
+		layers[i] = (struct oci_layer){.title = "layer",
+			.files = files[i],
+			.compression = (enum compression)i};
+	}
+	ck_ok(oci_image_write(&image, 1, out, &e), &e);
+	oci_test_publish(from, layout, tag, false);
+}
+
+START_TEST(diff_takes_images)
+{
+	const char *const amd[] = {kept_path("%s/one", test_tmpdir()), NULL};
+	const char *top = test_tmpdir();
+
+	dir = test_path("%s", test_tmpdir());
+	ck_assert_int_eq(
+		test_sh(NULL,
+			"mkdir %s && cd %s && echo CONFIG_A=y >kernel_config && "
+			"cp kernel_config ../two && echo CONFIG_B=y >>kernel_config && "
+			"cd %s && mkdir low high empty gone && touch empty/x && "
+			"echo CONFIG_OLD=y >low/kernel_config && "
+			"echo CONFIG_A=m >high/kernel_config && "
+			"touch gone/.wh.kernel_config",
+			amd[0], amd[0], top),
+		0);
+	const char *const arm[] = {kept_path("%s/low", top), kept_path("%s/high", top),
+		kept_path("%s/empty", top), NULL};
+	const char *const none[] = {amd[0], kept_path("%s/gone", top), NULL};
+
+	publish("amd64", "1", amd);
+	publish("arm64", "1", arm);
+	publish("amd64", "2", none);
+	put("file", "CONFIG_A=y\n");
+	ck_assert_int_eq(chdir(dir), 0);
+	EXPECT("diff --arch x86_64 out:1 out:1", 0, "");
+	EXPECT("diff --arch amd64 file out:1", 1, "+CONFIG_B=y\n");
+	EXPECT("diff --arch arm64 out:kernel:1 file", 1, " CONFIG_A=m -> y\n");
+	EXPECT("diff out:1 file", ERR_USAGE,
+		"kiln: out: docker.io/linuxkit/kernel:1 has linux/amd64, linux/arm64: "
+		"say which with --arch\n");
+	EXPECT("diff out:2 file", ERR_USAGE,
+		"kiln: out: the image 2 has no file kernel_config\n");
+	EXPECT("diff out:3 file", ERR_USAGE,
+		"kiln: out: there is no image '3': 'kiln image ls' shows the names\n");
+	EXPECT("diff --arch x86_64 --arch arm64 out:1 file", ERR_USAGE,
+		"kiln: out:1: give one --arch\n");
+	EXPECT("diff nowhere:1 file", ERR_USAGE,
+		"kiln: there is no layout nowhere: an image is LAYOUT:IMAGE, as 'kiln "
+		"image ls LAYOUT' names it\n");
+}
+END_TEST
+
+/* A layer that isn't what its digest says is not read. */
+START_TEST(diff_proves_what_it_reads)
+{
+	const char *one = test_tmpdir();
+	const char *const layers[] = {one, NULL};
+	_buf_ struct buf out = {0};
+
+	dir = test_path("%s", test_tmpdir());
+	test_write(kept_path("%s/kernel_config", one), "CONFIG_A=y\n");
+	publish("amd64", "1", layers);
+	put("file", "CONFIG_A=y\n");
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert_int_eq(config(&out, "diff out:1 file"), 0);
+	ck_assert_int_eq(
+		test_sh(NULL, "printf X | dd of=$(grep -alr CONFIG_A=y out/blobs) "
+			      "bs=1 seek=20 conv=notrunc 2>/dev/null"),
+		0);
+	ck_assert_int_eq(config(&out, "diff out:1 file"), ERR_STORE);
+	ck_assert_msg(strstr(buf_str(&out), "its bytes have another digest"), "%s",
+		buf_str(&out));
+}
+END_TEST
+
 START_TEST(refresh_writes_back)
 {
 	if (!set_up())
@@ -216,5 +308,6 @@ Suite *suite_config_cmd(void)
 		strict_is_the_builds_own, variants_and_debug_only_report,
 		diff_takes_targets_and_files, refresh_writes_back,
 		menu_needs_a_terminal_and_saves, plan_names_what_makes_builds_differ);
+	test_case(s, "images", 60, diff_takes_images, diff_proves_what_it_reads);
 	return s;
 }
