@@ -314,6 +314,7 @@ END_TEST
 START_TEST(one_file_is_found)
 {
 	static const char *const one[] = {"a/f", NULL}, *const two[] = {"g", "f", NULL};
+	static const char *const none[] = {"h", NULL}, *const linked[] = {"l", NULL};
 	static const struct {
 		const char *const *members;
 		size_t limit;
@@ -322,9 +323,8 @@ START_TEST(one_file_is_found)
 	} rows[] = {
 		{one, 9, 1, "deep"},
 		{two, 9, 2, "newer"},
-		{(const char *const[]){"h", NULL}, 9, 0, ""},
-		{(const char *const[]){"l", NULL}, 9, -1,
-			"x.tar: l is not a regular file"},
+		{none, 9, 0, ""},
+		{linked, 9, -1, "x.tar: l is not a regular file"},
 		{two, 4, -1, "x.tar: f has 5 B, more than the 4 B expected"},
 	};
 	_free_ char *path = test_path("%s/x.tar", test_tmpdir());
