@@ -14,11 +14,12 @@ enum source_require { REQUIRE_BOTH, REQUIRE_SUMS, REQUIRE_TARBALL };
  * the same directory of the mirror. */
 #define SOURCE_KERNEL_ORG "https://www.kernel.org/pub/linux/kernel"
 
-/* What is wanted: every field is in the key of the source step. */
+/* What is wanted: every field is in the key of the source step; rt, keys and require in
+ * that of the queue's. */
 struct source_spec {
 	const char *version; /* "6.1.176" */
-	const char *rt;	     /* "6.1.176-rt64", or NULL */
-	const char *pin;     /* sha256 of the .tar.xz, or NULL */
+	const char *rt;	 /* "6.1.176-rt64", or NULL: for the queue, and to be checked */
+	const char *pin; /* sha256 of the .tar.xz, or NULL */
 	/* KERNEL_SOURCE: a URL (with a pin), the path of a tree, or of a tarball; NULL:
 	 * kernel.org's layout */
 	const char *url;
@@ -63,15 +64,30 @@ int source_check(const struct source_spec *spec, struct err *e);
 /* Which inputs a fetch would need the network for: one printable line each. */
 int source_missing(const struct source_spec *spec, const struct source_env *env,
 	struct str_vec *missing, struct err *e);
-/* Brings linux.tar.xz (and patches.tar.xz, .sign files) into out, proved, and writes
- * out/source.json. */
+/* Brings linux.tar.xz (and linux.tar.sign) into out, proved but for the signature, and
+ * writes out/source.json. */
 int source_fetch(const struct source_spec *spec, const struct source_env *env, int out,
 	struct err *e);
 /* Unpacks what source_fetch left in dir `from` into out/tree (without the leading
  * linux-<v>/), proves the detached signature on the way, writes out/source.json with
- * date. An RT queue goes to out/queue, in series order as listed in out/queue/series. */
+ * date. */
 int source_unpack(
 	const struct source_spec *spec, const char *from, int out, struct err *e);
+/* After source_unpack said ERR_VERIFY of what lies in from: the cache forgets it, so that
+ * the next fetch asks the mirrors again. */
+void source_forget(
+	const struct source_spec *spec, const struct source_env *env, const char *from);
+
+/* The RT project's patch queue spec->rt, as source_check let it pass: the same two
+ * questions. It comes unpacked into out/queue, proved, with its order in
+ * out/queue/series, and out/source.json tells of it. */
+int source_queue_fetch(const struct source_spec *spec, const struct source_env *env,
+	int out, struct err *e);
+int source_queue_missing(const struct source_spec *spec, const struct source_env *env,
+	struct str_vec *missing, struct err *e);
+/* Adds the paths of a queue's patches, in its order; dir is that out/queue. */
+int source_queue_list(const char *dir, struct str_vec *patches, struct err *e);
+
 /* What identifies a local tree (KERNEL_SOURCE=/path): commit or content digest, as text
  * for a key; "" for all others. The caller frees. */
 int source_identity(const struct source_spec *spec, char **identity, struct err *e);

@@ -255,9 +255,6 @@ static int bring(const struct source_spec *spec, const char *dir, int out,
 int source_apt_fetch(const struct source_spec *spec, const struct source_env *env,
 	int out, struct source_info *info, struct err *e)
 {
-	if (spec->rt)
-		return err_set(
-			e, ERR_NETWORK, "apt: has no patch queue of the RT project");
 	_free_ char *dir = xasprintf("%s/apt-%d", env->cache, (int)getpid());
 	struct err ignored = {0};
 	if (fs_remove(AT_FDCWD, dir, e) || fs_mkdirs(AT_FDCWD, dir, 0755, e))

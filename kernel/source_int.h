@@ -9,12 +9,12 @@
 /* What a fetch leaves in its directory. */
 #define SOURCE_TARBALL	   "linux.tar.xz"
 #define SOURCE_TARBALL_SIG "linux.tar.sign"
-#define SOURCE_QUEUE	   "patches.tar.xz"
-#define SOURCE_QUEUE_SIG   "patches.tar.sign"
 #define SOURCE_INFO	   "source.json"
 /* And an unpack in its. */
 #define SOURCE_TREE	 "tree"
 #define SOURCE_QUEUE_DIR "queue"
+
+#define SOURCE_TARBALL_LIMIT (UINT64_C(2) << 30)
 
 /* ---- source_keys.c: the two roles */
 struct source_keys {
@@ -59,6 +59,36 @@ int source_sums_find(const struct source_sums *sums, const char *name,
 	char hex[SHA256_HEX_LEN + 1], struct err *e);
 /* The newest release of a series in the sums; NULL: none. The caller frees. */
 char *source_sums_newest(const struct source_sums *sums, const char *series);
+
+/* ---- source_item.c: a file of kernel.org's layout and its signature, in the cache */
+struct source_item {
+	char *dir, *older; /* "v6.x"; where else it may be, or NULL */
+	char *name, *sig;  /* "linux-6.1.176.tar.xz", "linux-6.1.176.tar.sign" */
+	char sha256[SHA256_HEX_LEN + 1]; /* expected; of what came; "" before */
+	struct gpgv_result sums_signer;
+};
+#define _source_item_ __attribute__((cleanup(source_item_free)))
+struct source_item source_item_kernel(const char *version);
+struct source_item source_item_queue(const char *rt);
+void source_item_free(struct source_item *item);
+/* Asks the sums for its digest, kept ones first. */
+int source_item_digest(const struct source_env *env, const struct source_keys *keys,
+	struct source_item *item, struct err *e);
+/* Brings it and, as demanded, its signature into the cache; what is there already is not
+ * asked for. The digest is checked where it is known, the signature is the caller's to
+ * check. */
+int source_item_bring(const struct source_env *env, enum source_require require,
+	struct source_item *item, int cache, struct err *e);
+/* The signature's name in the cache, once the digest is known; the caller frees. */
+char *source_item_kept_sig(const struct source_item *item);
+/* The signature did not prove the file: takes what may be false out of the cache. */
+void source_item_forget(
+	const struct source_item *item, enum source_require require, int cache);
+/* Adds a line for each thing that would have to be fetched. */
+void source_item_missing(const struct source_env *env, const struct source_keys *keys,
+	enum source_require require, struct source_item *item, int cache,
+	struct str_vec *missing);
+void source_item_prove_sums(struct source_info *info, const struct source_item *item);
 
 /* ---- source_apt.c: the host's own source package */
 int source_apt_latest(const char *series, char **version, struct err *e);

@@ -131,11 +131,6 @@ int source_local_fetch(
 	const struct source_spec *spec, int out, struct source_info *info, struct err *e)
 {
 	_free_ char *identity = NULL;
-	if (spec->rt)
-		return err_set(e, ERR_USAGE,
-			"KERNEL_SOURCE and RT_VERSION don't go together: put the queue "
-			"into the "
-			"variant's patches/");
 	if (source_local_identity(spec->url, &identity, e))
 		return -1;
 	const char *sha256 = str_starts(identity, "sha256:") ? identity + 7 : "";

@@ -1,4 +1,4 @@
-/* source_unpack.c: from what a fetch left to a tree and a queue of patches. */
+/* source_unpack.c: from what a fetch left to a tree. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -68,18 +68,18 @@ static int make_dir(int out, const char *name, struct err *e)
 	return fs_open_dir(out, name, e);
 }
 
-static int unpack_one(const struct source_spec *spec, const char *from,
-	const char *tarball, const char *sig, const char *sha256, int dirfd,
+static int unpack_tarball(const struct source_spec *spec, const char *from, int dirfd,
 	struct source_info *info, struct err *e)
 {
 	_source_keys_ struct source_keys keys = {0};
-	_free_ char *path = fs_join(from, tarball), *sig_path = fs_join(from, sig);
-	bool is_signed = fs_exists(AT_FDCWD, sig_path);
+	_free_ char *path = fs_join(from, SOURCE_TARBALL);
+	_free_ char *sig = fs_join(from, SOURCE_TARBALL_SIG);
+	bool is_signed = fs_exists(AT_FDCWD, sig);
 	struct source_stream stream = {
 		.path = path,
-		.name = tarball,
-		.sha256 = sha256,
-		.signature = is_signed ? sig_path : NULL,
+		.name = SOURCE_TARBALL,
+		.sha256 = info->sha256,
+		.signature = is_signed ? sig : NULL,
 		.dirfd = dirfd,
 	};
 	if (is_signed) {
@@ -92,57 +92,9 @@ static int unpack_one(const struct source_spec *spec, const char *from,
 	if (stream.newest > info->date)
 		info->date = stream.newest;
 	if (is_signed)
-		source_info_prove(info, "%s by %s (%s)", sig, stream.signer.fingerprint,
-			stream.signer.uid);
+		source_info_prove(info, "%s by %s (%s)", SOURCE_TARBALL_SIG,
+			stream.signer.fingerprint, stream.signer.uid);
 	return 0;
-}
-
-/* The queue's own order, as plain names; every one of them has to be there. */
-static int write_series(int queue, struct err *e)
-{
-	_buf_ struct buf text = {0}, plain = {0};
-	if (!fs_exists(queue, "series"))
-		return err_set(e, ERR_INPUT, "%s has no series file", SOURCE_QUEUE);
-	if (fs_read(queue, "series", 1 << 20, &text, e))
-		return -1;
-	buf_str(&text);
-	char *line, *pos = text.data;
-	unsigned number = 0, count = 0;
-	while ((line = str_next_line(&pos))) {
-		number++;
-		line[strcspn(line, "#")] = '\0';
-		char *name = str_trim(line);
-		name[strcspn(name, " \t")] = '\0'; /* quilt's options, such as -p1 */
-		if (!*name)
-			continue;
-		struct stat st;
-		if (strchr(name, '/') || *name == '.' ||
-			fstatat(queue, name, &st, AT_SYMLINK_NOFOLLOW) ||
-			!S_ISREG(st.st_mode)) {
-			_free_ char *safe = str_printable(name);
-			return err_set(e, ERR_INPUT,
-				"%s: series:%u: there is no patch %s", SOURCE_QUEUE,
-				number, safe);
-		}
-		buf_addf(&plain, "%s\n", name);
-		count++;
-	}
-	if (!count)
-		return err_set(e, ERR_INPUT, "%s: series names no patch", SOURCE_QUEUE);
-	return fs_publish(queue, "series", plain.data, plain.len, 0644, e);
-}
-
-static int unpack_queue(const struct source_spec *spec, const char *from, int out,
-	struct source_info *info, struct err *e)
-{
-	_close_ int queue = make_dir(out, SOURCE_QUEUE_DIR, e);
-	/* The kernel's date is that of its tarball, the queue's is none. */
-	int64_t date = info->date;
-	if (queue < 0 || unpack_one(spec, from, SOURCE_QUEUE, SOURCE_QUEUE_SIG, NULL,
-				 queue, info, e))
-		return -1;
-	info->date = date;
-	return write_series(queue, e);
 }
 
 static int unpack_tree(const struct source_spec *spec, const char *from, int out,
@@ -152,9 +104,7 @@ static int unpack_tree(const struct source_spec *spec, const char *from, int out
 	if (!fs_exists(AT_FDCWD, tarball))
 		return source_local_unpack(spec, out, info, e);
 	_close_ int tree = make_dir(out, SOURCE_TREE, e);
-	return tree < 0 ? -1
-			: unpack_one(spec, from, SOURCE_TARBALL, SOURCE_TARBALL_SIG,
-				  info->sha256, tree, info, e);
+	return tree < 0 ? -1 : unpack_tarball(spec, from, tree, info, e);
 }
 
 int source_unpack(
@@ -171,7 +121,5 @@ int source_unpack(
 		return -1;
 	if (check_version(spec, tree, e))
 		return err_wrap(e, "the source of %s", spec->version);
-	if (spec->rt && unpack_queue(spec, from, out, &info, e))
-		return err_wrap(e, "the patch queue of %s", spec->rt);
 	return source_info_write(out, &info, e);
 }

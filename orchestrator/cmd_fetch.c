@@ -5,13 +5,6 @@
 #include "orchestrator/run.h"
 #include "orchestrator/session.h"
 
-/* The stages whose steps bring something in; the others only need what these made. */
-static bool is_input(const struct stage *stage)
-{
-	return str_eq(stage->name, "source") || str_eq(stage->name, "tools") ||
-	       str_eq(stage->name, "sysroot") || str_eq(stage->name, "perf-sysroot");
-}
-
 int cmd_fetch(
 	const struct options *global, int argc, char **argv, int *status, struct err *e)
 {
@@ -22,7 +15,7 @@ int cmd_fetch(
 	if (session_from_args(&s, global, &selection, argc, argv, e) < 0)
 		return -1;
 	for (size_t i = 0; i < s.plan.count; i++)
-		if (is_input(s.plan.steps[i]->stage))
+		if (s.plan.steps[i]->stage->missing) /* it brings something in */
 			plan_want(s.plan.steps[i]);
 	if (!plan_wanted(&s.plan))
 		log_info("every input is there already");

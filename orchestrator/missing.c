@@ -1,5 +1,16 @@
 #include "orchestrator/missing.h"
-#include "orchestrator/step_inputs.h"
+
+static int add_missing(const struct step *step, const struct run_env *env,
+	struct str_vec *missing, struct err *e)
+{
+	struct step_run r = {.stage = step->stage, .recipe = step->recipe, .env = env};
+	int ret = 0;
+
+	if (step->wanted && step->stage->missing)
+		ret = step->stage->missing(&r, missing, e);
+	arena_free(&r.arena);
+	return ret;
+}
 
 int missing_inputs(const struct session *s, struct err *e)
 {
@@ -7,10 +18,7 @@ int missing_inputs(const struct session *s, struct err *e)
 	_buf_ struct buf list = {0};
 
 	for (size_t i = 0; i < s->plan.count; i++) {
-		const struct step *step = s->plan.steps[i];
-
-		if (step->wanted && step_inputs_missing(step->stage, step->recipe,
-					    &s->env, &missing, e) < 0)
+		if (add_missing(s->plan.steps[i], &s->env, &missing, e) < 0)
 			return -1;
 	}
 	if (!missing.len)

@@ -40,6 +40,25 @@ static struct step *find(const struct plan *p, const struct stage *stage, const 
 	return NULL;
 }
 
+/* The steps below one, and their lines of its key's text. A target that goes without a
+ * need has another text than with it, and the same as if the row didn't know that need.
+ */
+static void add_needs(struct plan *p, const struct store *s, const struct target *t,
+	struct step *step, struct buf *text)
+{
+	const char *const *names = step->stage->needs;
+
+	for (size_t i = 0, n = 0; i < STAGE_MAX_NEEDS && names[i]; i++) {
+		const struct stage *need = stage_find(names[i]);
+
+		if (!stage_applies(need, &t->recipe))
+			continue;
+		step->needs[n] = plan_add(p, s, t, need);
+		step->need_keys[i] = step->needs[n++]->key;
+		buf_addf(text, "need %s %s\n", names[i], step->need_keys[i]);
+	}
+}
+
 struct step *plan_add(struct plan *p, const struct store *s, const struct target *t,
 	const struct stage *stage)
 {
@@ -50,11 +69,7 @@ struct step *plan_add(struct plan *p, const struct store *s, const struct target
 	step->recipe = &t->recipe;
 	step->label = t->name;
 	buf_addf(&text, "stage %s %d\n", stage->name, stage->version);
-	for (size_t i = 0; i < STAGE_MAX_NEEDS && stage->needs[i]; i++) {
-		step->needs[i] = plan_add(p, s, t, stage_find(stage->needs[i]));
-		step->need_keys[i] = step->needs[i]->key;
-		buf_addf(&text, "need %s %s\n", stage->needs[i], step->need_keys[i]);
-	}
+	add_needs(p, s, t, step, &text);
 	for (size_t i = 0; i < STAGE_MAX_FIELDS && stage->fields[i]; i++) {
 		enum field f = (enum field)(stage->fields[i] - 1);
 

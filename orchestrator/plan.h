@@ -10,9 +10,9 @@ struct step {
 	const struct recipe *recipe; /* of the first target that asked for it */
 	const char *label;	     /* that target's name */
 	char key[SHA256_HEX_LEN + 1];
-	const char *text; /* what was hashed */
-	struct step *needs[STAGE_MAX_NEEDS];
-	const char *need_keys[STAGE_MAX_NEEDS];
+	const char *text;			/* what was hashed */
+	struct step *needs[STAGE_MAX_NEEDS];	/* those that the target has; NULL ends */
+	const char *need_keys[STAGE_MAX_NEEDS]; /* parallel to stage->needs; or NULL */
 	bool present; /* in the store when the plan was made, or since */
 	bool wanted;  /* has to run */
 };

@@ -8,18 +8,29 @@ const struct stage stages[] = {
 	{
 		.name = "source",
 		.version = 1,
-		.fields = {F(VERSION), F(RT_VERSION), F(ORIGIN), F(PIN), F(SOURCE_URL),
-			F(SOURCE_ID), F(REQUIRE), F(KEYS)},
+		.fields = {F(VERSION), F(ORIGIN), F(PIN), F(SOURCE_URL), F(SOURCE_ID),
+			F(REQUIRE), F(KEYS)},
 		.cost = 20,
 		.noun = "fetching the source",
 		.run = step_source,
+		.missing = step_source_missing,
+	},
+	{
+		.name = "queue",
+		.version = 1,
+		.fields = {F(RT_VERSION), F(REQUIRE), F(KEYS)},
+		.only_with = F(RT_VERSION),
+		.cost = 2,
+		.noun = "fetching the patch queue",
+		.run = step_queue,
+		.missing = step_queue_missing,
 	},
 	{
 		.name = "tree",
 		.version = 1,
 		.needs = {"source"},
-		.fields = {F(VERSION), F(RT_VERSION), F(ORIGIN), F(PIN), F(SOURCE_URL),
-			F(SOURCE_ID), F(REQUIRE), F(KEYS)},
+		.fields = {F(VERSION), F(ORIGIN), F(PIN), F(SOURCE_URL), F(SOURCE_ID),
+			F(REQUIRE), F(KEYS)},
 		.cost = 15,
 		.noun = "unpacking the source",
 		.run = step_tree,
@@ -31,6 +42,7 @@ const struct stage stages[] = {
 		.cost = 10,
 		.noun = "making the sysroot for patching",
 		.run = step_tools,
+		.missing = step_tools_missing,
 	},
 	{
 		.name = "sysroot",
@@ -39,6 +51,7 @@ const struct stage stages[] = {
 		.cost = 25,
 		.noun = "making the sysroot",
 		.run = step_sysroot,
+		.missing = step_sysroot_missing,
 	},
 	{
 		.name = "perf-sysroot",
@@ -47,11 +60,12 @@ const struct stage stages[] = {
 		.cost = 25,
 		.noun = "making the sysroot for perf",
 		.run = step_perf_sysroot,
+		.missing = step_perf_sysroot_missing,
 	},
 	{
 		.name = "patch",
 		.version = 1,
-		.needs = {"tree", "tools"},
+		.needs = {"tree", "queue", "tools"},
 		.fields = {F(PATCHES)},
 		.cost = 3,
 		.noun = "patching",
@@ -104,7 +118,7 @@ const struct stage stages[] = {
 	{
 		.name = "image",
 		.version = 3,
-		.needs = {"tree", "archive", "compile", "pack"},
+		.needs = {"tree", "queue", "archive", "compile", "pack"},
 		.fields = {F(ARCH), F(VERSION), F(FLAVOR), F(SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},
 		.cost = 10,
@@ -114,7 +128,7 @@ const struct stage stages[] = {
 	{
 		.name = "perf-image",
 		.version = 2,
-		.needs = {"tree", "perf"},
+		.needs = {"tree", "queue", "perf"},
 		.fields = {F(ARCH), F(VERSION), F(PERF_SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},
 		.cost = 3,
@@ -130,6 +144,11 @@ const struct stage *stage_find(const char *name)
 		if (str_eq(s->name, name))
 			return s;
 	return NULL;
+}
+
+bool stage_applies(const struct stage *stage, const struct recipe *recipe)
+{
+	return !stage->only_with || *recipe->field[stage->only_with - 1].text;
 }
 
 static void undeclared(const struct step_run *r, const char *kind, const char *name)
@@ -160,13 +179,27 @@ const struct field_value *step_files(const struct step_run *r, enum field f)
 	return &r->recipe->field[f];
 }
 
-const char *step_need(struct step_run *r, const char *stage, const char *name)
+/* The key of a need; NULL where the target goes without it. */
+static const char *need_key(const struct step_run *r, const char *stage)
 {
 	for (size_t i = 0; i < STAGE_MAX_NEEDS && r->stage->needs[i]; i++)
 		if (str_eq(r->stage->needs[i], stage))
-			return arena_printf(&r->arena, "%s/%s/%s%s%s",
-				r->env->store->path, stage, r->need_keys[i],
-				name ? "/" : "", name ? name : "");
+			return r->need_keys[i];
 	undeclared(r, "result of", stage);
 	return NULL;
+}
+
+const char *step_need(struct step_run *r, const char *stage, const char *name)
+{
+	const char *key = need_key(r, stage);
+
+	if (!key)
+		return NULL;
+	return arena_printf(&r->arena, "%s/%s/%s%s%s", r->env->store->path, stage, key,
+		name ? "/" : "", name ? name : "");
+}
+
+int step_drop_need(struct step_run *r, const char *stage, struct err *e)
+{
+	return store_drop(r->env->store, stage, need_key(r, stage), e);
 }

@@ -19,15 +19,24 @@ struct stage {
 	/* Fields it reads, as field + 1 so that 0 ends the list: FIELDS(...) writes it.
 	 */
 	int fields[STAGE_MAX_FIELDS];
+	/* Only targets that have this field have such a step (field + 1; 0: all have it).
+	 * Rows that need it go without it elsewhere. */
+	int only_with;
 	unsigned cost; /* seconds one expects; orders steps until a run has been timed */
 	const char *noun; /* for progress: "compiling" */
 	int (*run)(struct step_run *r, struct err *e);
+	/* Of a stage that brings something in: adds a printable line for each input that
+	 * it would need the network for. NULL: it brings nothing in. Of r only stage,
+	 * recipe, env and arena are there. */
+	int (*missing)(struct step_run *r, struct str_vec *missing, struct err *e);
 };
 
 /* Rows stand in the order they run: a row's needs are above it. Ended by .name == NULL.
  */
 extern const struct stage stages[];
 const struct stage *stage_find(const char *name);
+/* Whether a target of that recipe has a step of the stage. */
+bool stage_applies(const struct stage *stage, const struct recipe *recipe);
 
 /* What is the same for all steps of a run, and in no key. */
 struct run_env {
@@ -45,7 +54,7 @@ struct run_env {
 struct step_run {
 	const struct stage *stage;
 	const struct recipe *recipe;
-	const char *const *need_keys; /* parallel to stage->needs */
+	const char *const *need_keys; /* parallel to stage->needs; NULL: without it */
 	const struct run_env *env;
 	int out; /* the fresh directory that becomes the result */
 	const char *out_path, *scratch;
@@ -59,15 +68,25 @@ struct step_run {
  * and aborts: what isn't in the key must not change the result. */
 const char *step_text(const struct step_run *r, enum field f);
 const struct field_value *step_files(const struct step_run *r, enum field f);
-/* Path of a need's result, or of name below it (arena); undeclared: aborts likewise. */
+/* Path of a need's result, or of name below it (arena); NULL where the target goes
+ * without that stage; undeclared: aborts likewise. */
 const char *step_need(struct step_run *r, const char *stage, const char *name);
+
+/* Takes a need's result out of the store, for it turned out to be false. */
+int step_drop_need(struct step_run *r, const char *stage, struct err *e);
 
 /* The stages' own code, orchestrator/step_*.c. */
 int step_source(struct step_run *r, struct err *e);
+int step_source_missing(struct step_run *r, struct str_vec *missing, struct err *e);
+int step_queue(struct step_run *r, struct err *e);
+int step_queue_missing(struct step_run *r, struct str_vec *missing, struct err *e);
 int step_tree(struct step_run *r, struct err *e);
 int step_tools(struct step_run *r, struct err *e);
+int step_tools_missing(struct step_run *r, struct str_vec *missing, struct err *e);
 int step_sysroot(struct step_run *r, struct err *e);
+int step_sysroot_missing(struct step_run *r, struct str_vec *missing, struct err *e);
 int step_perf_sysroot(struct step_run *r, struct err *e);
+int step_perf_sysroot_missing(struct step_run *r, struct str_vec *missing, struct err *e);
 int step_patch(struct step_run *r, struct err *e);
 int step_archive(struct step_run *r, struct err *e);
 int step_config(struct step_run *r, struct err *e);

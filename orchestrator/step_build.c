@@ -4,28 +4,12 @@
 #include "orchestrator/step_common.h"
 #include "orchestrator/target.h"
 
-/* An RT queue comes with the tree, in the order of its series file. */
+/* The RT project's queue where the target has one, in the order of its series file. */
 static int add_queue(struct step_run *r, struct str_vec *patches, struct err *e)
 {
-	const char *dir = step_need(r, "tree", "queue");
-	_free_ char *series = fs_join(dir, "series");
-	_buf_ struct buf text = {0};
-	size_t before = patches->len;
-	char *pos, *line;
+	const char *dir = step_need(r, "queue", "queue");
 
-	if (!fs_exists(AT_FDCWD, series))
-		return 0;
-	if (fs_read(AT_FDCWD, series, 1 << 20, &text, e) < 0)
-		return -1;
-	pos = text.data;
-	while ((line = str_next_line(&pos))) {
-		line = str_trim(line);
-		if (*line && *line != '#')
-			str_vec_take(patches, fs_join(dir, line));
-	}
-	if (patches->len == before)
-		return err_set(e, ERR_INPUT, "%s names no patch", series);
-	return 0;
+	return dir ? source_queue_list(dir, patches, e) : 0;
 }
 
 int step_patch(struct step_run *r, struct err *e)

@@ -71,9 +71,48 @@ static int add_toolchain(struct step_run *r, struct labels *l, struct err *e)
 	return 0;
 }
 
+/* Where an image comes from: the tree, and the queue of a target that has one. */
+struct origin {
+	struct source_info tree, queue;
+};
+
+static void origin_free(struct origin *o)
+{
+	source_info_free(&o->tree);
+	source_info_free(&o->queue);
+}
+#define _origin_ __attribute__((cleanup(origin_free)))
+
+static int origin_read(struct step_run *r, struct origin *o, struct err *e)
+{
+	const char *queue = step_need(r, "queue", NULL);
+
+	if (source_info_read(step_need(r, "tree", NULL), &o->tree, e) < 0)
+		return -1;
+	return queue ? source_info_read(queue, &o->queue, e) : 0;
+}
+
+/* Of tree and queue: which file, by its digest, and what proved it. */
+static void add_proofs(struct step_run *r, const struct origin *o, struct labels *l)
+{
+	const struct source_info *tree = &o->tree, *queue = &o->queue;
+
+	add_label(
+		l, "org.opencontainers.image.source", arena_strdup(&r->arena, tree->url));
+	add_label(l, "kiln.source.sha256", arena_strdup(&r->arena, tree->sha256));
+	if (!queue->url) {
+		add_label(l, "kiln.source.proof", arena_strdup(&r->arena, tree->proof));
+		return;
+	}
+	add_label(l, "kiln.queue.source", arena_strdup(&r->arena, queue->url));
+	add_label(l, "kiln.queue.sha256", arena_strdup(&r->arena, queue->sha256));
+	add_label(l, "kiln.source.proof",
+		arena_printf(&r->arena, "%s; %s", tree->proof, queue->proof));
+}
+
 /* What is said of where an image comes from, the same for the kernel's and perf's. */
 static void add_provenance(struct step_run *r, enum field sysroot,
-	const struct source_info *info, struct labels *l)
+	const struct origin *origin, struct labels *l)
 {
 	const char *asked = step_text(r, FIELD_BUILD_IMAGE);
 	const char *name = step_sysroot_name(r, sysroot);
@@ -84,17 +123,12 @@ static void add_provenance(struct step_run *r, enum field sysroot,
 	if (str_starts(name, "host"))
 		add_label(l, "kiln.sysroot.unlocked",
 			"built with the host's own programs, not from a locked sysroot");
-	add_label(l, "org.opencontainers.image.source",
-		arena_strdup(&r->arena, info->url ? info->url : ""));
 	add_label(l, "org.opencontainers.image.version",
 		arena_printf(&r->arena, "%s%s", step_text(r, FIELD_VERSION),
 			step_text(r, FIELD_LOCALVERSION)));
 	add_label(l, "org.opencontainers.image.licenses", "GPL-2.0-only");
 	add_label(l, "org.opencontainers.image.revision", step_text(r, FIELD_REVISION));
-	add_label(l, "kiln.source.sha256",
-		arena_strdup(&r->arena, info->sha256 ? info->sha256 : ""));
-	add_label(l, "kiln.source.proof",
-		arena_strdup(&r->arena, info->proof ? info->proof : ""));
+	add_proofs(r, origin, l);
 }
 
 static int write_image(struct step_run *r, const struct oci_layer *layers,
@@ -117,17 +151,17 @@ static int write_image(struct step_run *r, const struct oci_layer *layers,
 
 int step_image(struct step_run *r, struct err *e)
 {
-	_source_info_ struct source_info info = {0};
+	_origin_ struct origin origin = {0};
 	struct file_list source = {0}, kernel = {0}, devel = {0}, debug = {0};
 	struct labels labels = {0};
 	enum compression how;
 	const char *from, *builder;
 
-	if (source_info_read(step_need(r, "tree", NULL), &info, e) < 0 ||
+	if (origin_read(r, &origin, e) < 0 ||
 		compress_by_name(step_text(r, FIELD_COMPRESSION), &how, e) < 0)
 		return -1;
 	from = write_note(r, "kernel-source-info",
-		arena_printf(&r->arena, "KERNEL_SOURCE=%s\n", info.url), e);
+		arena_printf(&r->arena, "KERNEL_SOURCE=%s\n", origin.tree.url), e);
 	builder = write_note(r, "kernel-builder", step_sysroot_name(r, FIELD_SYSROOT), e);
 	if (!from || !builder)
 		return -1;
@@ -142,7 +176,7 @@ int step_image(struct step_run *r, struct err *e)
 		&devel, "kernel-headers.tar", step_need(r, "pack", "kernel-headers.tar"));
 	add_file(&devel, "kernel-dev.tar", step_need(r, "pack", "kernel-dev.tar"));
 	add_file(&debug, "vmlinux", step_need(r, "compile", "vmlinux"));
-	add_provenance(r, FIELD_SYSROOT, &info, &labels);
+	add_provenance(r, FIELD_SYSROOT, &origin, &labels);
 	add_label(&labels, "org.opencontainers.image.title", "Linux kernel");
 	if (add_toolchain(r, &labels, e) < 0)
 		return -1;
@@ -156,23 +190,23 @@ int step_image(struct step_run *r, struct err *e)
 		{0},
 	};
 
-	return write_image(r, layers, &labels, info.date, e);
+	return write_image(r, layers, &labels, origin.tree.date, e);
 }
 
 int step_perf_image(struct step_run *r, struct err *e)
 {
-	_source_info_ struct source_info info = {0};
+	_origin_ struct origin origin = {0};
 	const struct oci_file files[] = {
 		{"usr/bin/perf", step_need(r, "perf", "perf"), true}, {0}};
 	struct labels labels = {0};
 	enum compression how;
 
-	if (source_info_read(step_need(r, "tree", NULL), &info, e) < 0 ||
+	if (origin_read(r, &origin, e) < 0 ||
 		compress_by_name(step_text(r, FIELD_COMPRESSION), &how, e) < 0)
 		return -1;
-	add_provenance(r, FIELD_PERF_SYSROOT, &info, &labels);
+	add_provenance(r, FIELD_PERF_SYSROOT, &origin, &labels);
 	add_label(&labels, "org.opencontainers.image.title", "perf");
 	const struct oci_layer layers[] = {{"perf", files, how}, {0}};
 
-	return write_image(r, layers, &labels, info.date, e);
+	return write_image(r, layers, &labels, origin.tree.date, e);
 }

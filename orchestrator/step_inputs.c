@@ -1,9 +1,10 @@
-/* The stages that bring something in: source, tree, sysroots. */
+/* The stages that bring something in, and what they would need the network for: source,
+ * tree, queue, sysroots. */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "orchestrator/base/fs.h"
 #include "orchestrator/step_common.h"
-#include "orchestrator/step_inputs.h"
 #include "orchestrator/target.h"
 #include "sysroot/sysroot.h"
 
@@ -28,7 +29,6 @@ static int spec_of(struct step_run *r, struct source_spec *spec, struct err *e)
 {
 	*spec = (struct source_spec){
 		.version = step_text(r, FIELD_VERSION),
-		.rt = or_null(step_text(r, FIELD_RT_VERSION)),
 		.pin = or_null(step_text(r, FIELD_PIN)),
 		.url = or_null(step_text(r, FIELD_SOURCE_URL)),
 		.keys = keys_path(r),
@@ -50,42 +50,109 @@ static void mirrors_of_origin(struct step_run *r, struct str_vec *out)
 		str_vec_add(out, "apt:");
 }
 
-static int source_env_of(struct step_run *r, struct str_vec *mirrors, char **cache,
+static int source_env_of(struct step_run *r, const char *const *mirrors, char **cache,
 	struct source_env *env, struct err *e)
 {
-	static const char *const none[] = {NULL};
-
 	*cache = store_dir(r->env->store, "cache", e);
-	if (!*cache)
-		return -1;
-	mirrors_of_origin(r, mirrors);
 	*env = (struct source_env){
 		.cache = *cache,
 		.offline = r->env->offline,
-		.mirrors = mirrors->len ? (const char *const *)mirrors->items : none,
+		.mirrors = mirrors,
 	};
-	return 0;
+	return *cache ? 0 : -1;
+}
+
+/* The kernel's tarball, as the row's fields say. */
+struct source_job {
+	struct source_spec spec;
+	struct source_env env;
+	struct str_vec mirrors;
+	char *cache;
+};
+
+static void source_job_free(struct source_job *j)
+{
+	str_vec_free(&j->mirrors);
+	free(j->cache);
+}
+#define _source_job_ __attribute__((cleanup(source_job_free)))
+
+static int source_job(struct step_run *r, struct source_job *j, struct err *e)
+{
+	static const char *const none[] = {NULL};
+
+	mirrors_of_origin(r, &j->mirrors);
+	if (spec_of(r, &j->spec, e) < 0)
+		return -1;
+	return source_env_of(r,
+		j->mirrors.len ? (const char *const *)j->mirrors.items : none, &j->cache,
+		&j->env, e);
 }
 
 int step_source(struct step_run *r, struct err *e)
 {
-	_str_vec_ struct str_vec mirrors = {0};
-	_free_ char *cache = NULL;
-	struct source_env env;
-	struct source_spec spec;
+	_source_job_ struct source_job j = {0};
 
-	if (spec_of(r, &spec, e) < 0 || source_env_of(r, &mirrors, &cache, &env, e) < 0)
-		return -1;
-	return source_fetch(&spec, &env, r->out, e);
+	return source_job(r, &j, e) < 0 ? -1 : source_fetch(&j.spec, &j.env, r->out, e);
+}
+
+int step_source_missing(struct step_run *r, struct str_vec *missing, struct err *e)
+{
+	_source_job_ struct source_job j = {0};
+
+	return source_job(r, &j, e) < 0 ? -1
+					: source_missing(&j.spec, &j.env, missing, e);
+}
+
+/* What a tree's proof refuses is no input to keep: the next run asks for it anew. */
+static void drop_source(struct step_run *r, const struct source_job *j)
+{
+	struct err ignored = {0};
+
+	source_forget(&j->spec, &j->env, step_need(r, "source", NULL));
+	step_drop_need(r, "source", &ignored);
 }
 
 int step_tree(struct step_run *r, struct err *e)
 {
-	struct source_spec spec;
+	_source_job_ struct source_job j = {0};
 
-	if (spec_of(r, &spec, e) < 0)
+	if (source_job(r, &j, e) < 0)
 		return -1;
-	return source_unpack(&spec, step_need(r, "source", NULL), r->out, e);
+	if (source_unpack(&j.spec, step_need(r, "source", NULL), r->out, e) == 0)
+		return 0;
+	if (e->code == ERR_VERIFY)
+		drop_source(r, &j);
+	return -1;
+}
+
+/* The queue, whatever the tree's origin: only kernel.org's layout has one. */
+static int queue_job(struct step_run *r, struct source_job *j, struct err *e)
+{
+	j->spec = (struct source_spec){
+		.rt = step_text(r, FIELD_RT_VERSION),
+		.keys = keys_path(r),
+	};
+	if (source_require_by_name(step_text(r, FIELD_REQUIRE), &j->spec.require, e) < 0)
+		return -1;
+	return source_env_of(r, r->env->mirrors, &j->cache, &j->env, e);
+}
+
+int step_queue(struct step_run *r, struct err *e)
+{
+	_source_job_ struct source_job j = {0};
+
+	return queue_job(r, &j, e) < 0 ? -1
+				       : source_queue_fetch(&j.spec, &j.env, r->out, e);
+}
+
+int step_queue_missing(struct step_run *r, struct str_vec *missing, struct err *e)
+{
+	_source_job_ struct source_job j = {0};
+
+	return queue_job(r, &j, e) < 0
+		       ? -1
+		       : source_queue_missing(&j.spec, &j.env, missing, e);
 }
 
 /* What a sysroot stage's root has to be good for. */
@@ -145,18 +212,6 @@ int step_perf_sysroot(struct step_run *r, struct err *e)
 	return make_sysroot(r, FIELD_PERF_SYSROOT, e);
 }
 
-static int source_lacks(struct step_run *r, struct str_vec *missing, struct err *e)
-{
-	_str_vec_ struct str_vec mirrors = {0};
-	_free_ char *cache = NULL;
-	struct source_env env;
-	struct source_spec spec;
-
-	if (spec_of(r, &spec, e) < 0 || source_env_of(r, &mirrors, &cache, &env, e) < 0)
-		return -1;
-	return source_missing(&spec, &env, missing, e);
-}
-
 static int sysroot_lacks(
 	struct step_run *r, enum field f, struct str_vec *missing, struct err *e)
 {
@@ -172,20 +227,17 @@ static int sysroot_lacks(
 	return ret;
 }
 
-int step_inputs_missing(const struct stage *stage, const struct recipe *recipe,
-	const struct run_env *env, struct str_vec *missing, struct err *e)
+int step_tools_missing(struct step_run *r, struct str_vec *missing, struct err *e)
 {
-	struct step_run r = {.stage = stage, .recipe = recipe, .env = env};
-	int ret = 0;
+	return sysroot_lacks(r, FIELD_TOOLS, missing, e);
+}
 
-	if (stage->run == step_source)
-		ret = source_lacks(&r, missing, e);
-	else if (stage->run == step_tools)
-		ret = sysroot_lacks(&r, FIELD_TOOLS, missing, e);
-	else if (stage->run == step_sysroot)
-		ret = sysroot_lacks(&r, FIELD_SYSROOT, missing, e);
-	else if (stage->run == step_perf_sysroot)
-		ret = sysroot_lacks(&r, FIELD_PERF_SYSROOT, missing, e);
-	arena_free(&r.arena);
-	return ret;
+int step_sysroot_missing(struct step_run *r, struct str_vec *missing, struct err *e)
+{
+	return sysroot_lacks(r, FIELD_SYSROOT, missing, e);
+}
+
+int step_perf_sysroot_missing(struct step_run *r, struct str_vec *missing, struct err *e)
+{
+	return sysroot_lacks(r, FIELD_PERF_SYSROOT, missing, e);
 }

@@ -104,6 +104,21 @@ void store_end(const struct store *s, struct store_temp *t)
 	*t = (struct store_temp){.lock = -1};
 }
 
+int store_drop(const struct store *s, const char *stage, const char *key, struct err *e)
+{
+	_free_ char *final = xasprintf("%s/%s", stage, key);
+	struct store_temp t;
+	int ret = store_begin(s, stage, key, &t, e);
+
+	if (ret == 0 && store_has(s, stage, key)) {
+		_free_ char *away = fs_join(t.name, "dropped");
+
+		ret = fs_commit(s->fd, final, away, e);
+	}
+	store_end(s, &t);
+	return ret;
+}
+
 int store_sweep(const struct store *s, struct err *e)
 {
 	_str_vec_ struct str_vec names = {0};

@@ -48,6 +48,8 @@ int store_commit(const struct store *s, const char *stage, const char *key,
 	const char *recipe, struct store_temp *t, struct err *e);
 /* Removes what is left of the temporary directory and frees t. */
 void store_end(const struct store *s, struct store_temp *t);
+/* Takes a result out of the store, whole and at once: it turned out to be false. */
+int store_drop(const struct store *s, const char *stage, const char *key, struct err *e);
 /* Removes temporary directories of processes that are gone. */
 int store_sweep(const struct store *s, struct err *e);
 

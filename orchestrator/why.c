@@ -191,7 +191,8 @@ static const char *last_key(const struct str_vec *record, const char *stage)
 static bool needs_moved(const struct step *step, const struct str_vec *record)
 {
 	for (size_t i = 0; i < STAGE_MAX_NEEDS && step->needs[i]; i++)
-		if (!str_eq(step->need_keys[i], last_key(record, step->stage->needs[i])))
+		if (!str_eq(step->needs[i]->key,
+			    last_key(record, step->needs[i]->stage->name)))
 			return true;
 	return false;
 }
@@ -219,6 +220,42 @@ static bool find_last(const struct session *s, const struct target *t, struct la
 	return found;
 }
 
+/* What was said for another stage isn't said again. */
+static void add_causes(struct buf *causes, struct buf *found)
+{
+	for (char *pos = found->data, *line; (line = str_next_line(&pos));)
+		if (!strstr(buf_str(causes), line))
+			buf_addf(causes, "%s\n", line);
+}
+
+/* A stage that the target has only now, or has no longer: by the field that decides it.
+ */
+static void explain_optional(const struct session *s, const struct stage *stage,
+	const struct recipe *recipe, const struct last *last, struct buf *causes)
+{
+	const char *key = last_key(&last->record, stage->name), *field, *now, *was = "";
+	_free_ char *path = xasprintf("%s/%s/recipe", stage->name, key ? key : "");
+	_buf_ struct buf before = {0}, found = {0};
+	struct parts old = {0};
+	struct err ignored = {0};
+
+	if (!stage->only_with || stage_applies(stage, recipe) == (key != NULL))
+		return;
+	now = recipe->field[stage->only_with - 1].text;
+	field = field_name((enum field)(stage->only_with - 1));
+	if (key && fs_read(s->store.fd, path, 1 << 22, &before, &ignored) == 0) {
+		const struct part *part;
+
+		parse(before.data, &old);
+		part = find_part(&old, "field", field, NULL);
+		was = part ? part->value : was;
+	}
+	buf_addf(&found, "  %s: %s -> %s\n", field, *was ? was : "(none)",
+		*now ? now : "(none)");
+	add_causes(causes, &found);
+	arena_free(&old.arena);
+}
+
 /* One step and all that it needs, each once; causes are merged, since several stages may
  * read one field. */
 static void explain(const struct session *s, const struct step *step,
@@ -234,22 +271,22 @@ static void explain(const struct session *s, const struct step *step,
 	if (str_vec_has(seen, step->stage->name))
 		return;
 	str_vec_add(seen, step->stage->name);
+	for (size_t i = 0; i < STAGE_MAX_NEEDS && step->stage->needs[i]; i++)
+		explain_optional(
+			s, stage_find(step->stage->needs[i]), step->recipe, last, causes);
 	for (size_t i = 0; i < STAGE_MAX_NEEDS && step->needs[i]; i++)
 		explain(s, step->needs[i], last, seen, causes, moved);
 	if (str_eq(key, step->key))
 		return;
 	buf_addf(moved, "%s%s", moved->len ? ", " : "", step->stage->name);
 	if (!key || fs_read(s->store.fd, path, 1 << 22, &before, &ignored) < 0) {
-		if (!needs_moved(step, record))
+		if (!needs_moved(step, record) && !step->stage->only_with)
 			buf_addf(causes, "  %s: nothing is known of its last run\n",
 				step->stage->name);
 		return;
 	}
 	compare(s, before.data, step->text, last->other_toolchain, &found);
-	/* Line by line, what was said for another stage isn't said again. */
-	for (char *pos = found.data, *line; (line = str_next_line(&pos));)
-		if (!strstr(buf_str(causes), line))
-			buf_addf(causes, "%s\n", line);
+	add_causes(causes, &found);
 }
 
 void why_target(const struct session *s, size_t target, struct buf *out)

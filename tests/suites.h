@@ -15,6 +15,7 @@
 	X(suite_json) \
 	X(suite_download_tls) \
 	X(suite_source) \
+	X(suite_source_cache) \
 	X(suite_source_other) \
 	X(suite_gpgv) \
 	X(suite_download) \

@@ -1,119 +1,11 @@
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "kernel/source.h"
-#include "orchestrator/base/digest.h"
-#include "orchestrator/base/download.h"
-#include "orchestrator/base/fs.h"
-#include "tests/base/fault_server.h"
-#include "tests/base/pgp_keys.h"
-#include "tests/kernel/kernel_org.h"
+#include "tests/kernel/source_trial.h"
 #include "tests/test.h"
-
-static struct kernel_org org;
-static bool have_org;
-
-static void setup(void)
-{
-	have_org = proc_in_path("gpg") && proc_in_path("xz");
-	if (have_org)
-		kernel_org_make(&org);
-}
-
-static void teardown(void)
-{
-	if (have_org)
-		kernel_org_free(&org);
-}
-
-static const struct download_timing hasty = {
-	.connect_ms = 2000,
-	.stall_seconds = 5,
-	.stall_bytes = 10,
-	.backoff_ms = 1,
-	.longest_wait_ms = 2000,
-};
-
-/* One fetch and unpack with directories of its own. */
-struct trial {
-	struct source_spec spec;
-	const char *mirrors[4];
-	bool offline;
-	char *cache, *fetched, *unpacked; /* made where NULL */
-	struct err e;
-	struct source_info info;
-};
-
-static void trial_free(struct trial *t)
-{
-	free(t->cache);
-	free(t->fetched);
-	free(t->unpacked);
-	source_info_free(&t->info);
-}
-#define _trial_ __attribute__((cleanup(trial_free)))
-
-static void trial_dirs(struct trial *t)
-{
-	char **dirs[] = {&t->cache, &t->fetched, &t->unpacked};
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (!*dirs[i])
-			*dirs[i] = xstrdup(test_tmpdir());
-	if (!t->spec.keys)
-		t->spec.keys = org.keys;
-	download_set_timing(&hasty);
-}
-
-static int trial_fetch(struct trial *t)
-{
-	trial_dirs(t);
-	struct source_env env = {
-		.cache = t->cache, .mirrors = t->mirrors, .offline = t->offline};
-	_close_ int out = fs_open_dir(AT_FDCWD, t->fetched, &t->e);
-	return source_fetch(&t->spec, &env, out, &t->e);
-}
-
-static int trial_run(struct trial *t)
-{
-	if (trial_fetch(t))
-		return -1;
-	_close_ int out = fs_open_dir(AT_FDCWD, t->unpacked, &t->e);
-	if (source_unpack(&t->spec, t->fetched, out, &t->e))
-		return -1;
-	return source_info_read(t->unpacked, &t->info, &t->e);
-}
-
-static char *mirror_of(const char *dir)
-{
-	return test_path("file://%s", dir);
-}
-
-/* A copy of the mirror that a test may spoil. */
-static char *spoiled(const char *how)
-{
-	_buf_ struct buf out = {0};
-	char *dir = xstrdup(test_tmpdir());
-	int status = test_sh(&out,
-		"cp -a '%s/.' '%s' && cd '%s' && g() { gpg --batch --yes --quiet \"$@\"; "
-		"} && "
-		"sums() { (cd v6.x && sha256sum *.tar.xz > list && g \"$@\" --output "
-		"sha256sums.asc --clearsign list && rm list); } && %s",
-		org.dir, dir, dir, how);
-	ck_assert_msg(status == 0, "%s: %s", how, buf_str(&out));
-	return dir;
-}
-
-static bool ready(void)
-{
-	return test_need("gpg") && test_need("gpgv") && test_need("xz");
-}
 
 START_TEST(fetch_and_unpack)
 {
-	if (!ready())
+	if (!source_ready())
 		return;
 	_free_ char *mirror = mirror_of(org.dir);
 	_trial_ struct trial t = {
@@ -126,18 +18,22 @@ START_TEST(fetch_and_unpack)
 	ck_assert_int_eq(t.info.date, 1700000123);
 	/* Four proofs, by role. */
 	ck_assert_int_eq(test_sh(&out,
-				 "printf '%%s' '%s' | tr ';' '\\n' | sed "
+				 "printf '%%s;%%s' '%s' '%s' | tr ';' '\\n' | sed "
 				 "'s/[0-9A-F]\\{40\\}/FPR/; "
 				 "s/^ //'",
-				 t.info.proof),
+				 t.info.proof, t.queue_info.proof),
 		0);
 	ck_assert_str_eq(out.data,
 		"linux-6.1.9.tar.xz: sha256sums.asc signed by FPR (auto "
 		"<auto@test.invalid>)\n"
+		"linux.tar.sign by FPR (dev <dev@test.invalid>)\n"
 		"patches-6.1.9-rt3.tar.xz: sha256sums.asc signed by FPR (auto "
 		"<auto@test.invalid>)\n"
-		"linux.tar.sign by FPR (dev <dev@test.invalid>)\n"
-		"patches.tar.sign by FPR (dev <dev@test.invalid>)");
+		"patches-6.1.9-rt3.tar.sign by FPR (dev <dev@test.invalid>)");
+	ck_assert_str_eq(t.queue_info.version, "6.1.9-rt3");
+	ck_assert_str_eq(t.queue_info.url,
+		"https://www.kernel.org/pub/linux/kernel/projects/rt/6.1/"
+		"patches-6.1.9-rt3.tar.xz");
 	/* The tree is what tar makes of it, and the queue is in its own order. */
 	buf_clear(&out);
 	ck_assert_int_eq(
@@ -146,61 +42,28 @@ START_TEST(fetch_and_unpack)
 			"-C oracle --strip-components=1 && diff -r --no-dereference "
 			"oracle "
 			"tree && stat -c %%Y tree/kernel/x.c && stat -c %%a "
-			"tree/scripts/run && cat queue/series",
-			t.unpacked, org.dir),
+			"tree/scripts/run && cat '%s/queue/series'",
+			t.unpacked, org.dir, t.queue),
 		0);
 	ck_assert_str_eq(out.data, "1700000123\n755\nb.patch\na.patch\n");
-}
-END_TEST
-
-START_TEST(never_twice)
-{
-	if (!ready())
-		return;
-	unsigned port = fault_server_start(org.dir);
-	_free_ char *mirror = test_path("http://127.0.0.1:%u/www", port);
-	_trial_ struct trial t = {
-		.spec = {.version = "6.1.9", .rt = "6.1.9-rt3"}, .mirrors = {mirror}};
-	ck_ok(trial_run(&t), &t.e);
-	ck_assert_uint_eq(fault_server_requests(), 6);
-	/* Without the network, from what the first left. */
-	_trial_ struct trial again = {.spec = t.spec,
-		.mirrors = {mirror},
-		.offline = true,
-		.cache = xstrdup(t.cache)};
-	fault_server_reset();
-	ck_ok(trial_run(&again), &again.e);
-	ck_assert_uint_eq(fault_server_requests(), 0);
-	ck_assert_str_eq(again.info.proof, t.info.proof);
-	/* And what it did not leave is missing, by name. */
-	_trial_ struct trial other = {.spec = {.version = "6.1.8", .rt = "6.1.8-rt1"},
-		.mirrors = {mirror},
-		.offline = true,
-		.cache = xstrdup(t.cache)};
-	struct source_env env = {.cache = t.cache, .offline = true};
-	_str_vec_ struct str_vec missing = {0};
-	ck_ok(source_missing(&t.spec, &env, &missing, &t.e), &t.e);
-	ck_assert_uint_eq(missing.len, 0);
-	trial_dirs(&other);
-	ck_ok(source_missing(&other.spec, &env, &missing, &other.e), &other.e);
-	ck_assert_uint_eq(missing.len, 4);
-	ck_assert_str_eq(missing.items[0], "linux-6.1.8.tar.xz");
-	ck_assert_str_eq(missing.items[3], "patches-6.1.8-rt1.tar.sign");
-	ck_assert_int_eq(trial_fetch(&other), -1);
-	ck_assert_int_eq(other.e.code, ERR_NETWORK);
-	ck_assert_uint_eq(fault_server_requests(), 0);
+	_str_vec_ struct str_vec patches = {0};
+	_free_ char *queue = test_path("%s/queue", t.queue);
+	_free_ char *first = test_path("%s/b.patch", queue);
+	ck_ok(source_queue_list(queue, &patches, &t.e), &t.e);
+	ck_assert_uint_eq(patches.len, 2);
+	ck_assert_str_eq(patches.items[0], first);
 }
 END_TEST
 
 START_TEST(older_queue)
 {
-	if (!ready())
+	if (!source_ready())
 		return;
 	_free_ char *mirror = mirror_of(org.dir);
 	_trial_ struct trial t = {
 		.spec = {.version = "6.1.8", .rt = "6.1.8-rt1"}, .mirrors = {mirror}};
 	ck_ok(trial_run(&t), &t.e);
-	_free_ char *series = test_path("%s/queue/series", t.unpacked);
+	_free_ char *series = test_path("%s/queue/series", t.queue);
 	_free_ char *text = test_read(series);
 	ck_assert_str_eq(text, "b.patch\na.patch\n");
 }
@@ -334,7 +197,7 @@ static bool holds(const char *text, const char *pieces)
 
 START_TEST(refusals_of_mirrors)
 {
-	if (!ready())
+	if (!source_ready())
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
 		const struct refusal *r = &refusals[i];
@@ -359,7 +222,7 @@ END_TEST
 /* Sums that are older than what was seen: 6.1.9 was known, 6.1.10 is asked for now. */
 START_TEST(replayed_sums)
 {
-	if (!ready())
+	if (!source_ready())
 		return;
 	_free_ char *mirror = mirror_of(org.dir);
 	_free_ char *old = spoiled("sums -u auto@test.invalid --faked-system-time "
@@ -394,7 +257,7 @@ static const struct {
 
 START_TEST(latest)
 {
-	if (!ready())
+	if (!source_ready())
 		return;
 	_free_ char *mirror = mirror_of(org.dir), *cache = xstrdup(test_tmpdir());
 	struct source_spec spec = {.keys = org.keys};
@@ -465,10 +328,10 @@ Suite *suite_source(void);
 Suite *suite_source(void)
 {
 	Suite *s = suite_create("source");
-	const TTest *tests[] = {fetch_and_unpack, never_twice, older_queue,
-		refusals_of_mirrors, replayed_sums, latest, checked_first};
+	const TTest *tests[] = {fetch_and_unpack, older_queue, refusals_of_mirrors,
+		replayed_sums, latest, checked_first};
 	TCase *tc = tcase_create("kernel.org");
-	tcase_add_unchecked_fixture(tc, setup, teardown);
+	tcase_add_unchecked_fixture(tc, source_setup, source_teardown);
 	tcase_set_timeout(tc, 120);
 	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
 		tcase_add_test(tc, tests[i]);

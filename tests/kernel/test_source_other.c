@@ -253,10 +253,6 @@ START_TEST(apt)
 		"the source of 6.1.8: apt: apt-get download "
 		"linux-source-6.1=1:6.1.8-1~bpo1+1 "
 		"failed (exit status 100): not authenticated");
-	spec.version = "6.1.9";
-	spec.rt = "6.1.9-rt1";
-	ck_fails(run(&spec, mirrors, &info, NULL, &e), &e, ERR_NETWORK,
-		"the source of 6.1.9-rt1: apt: has no patch queue of the RT project");
 	/* The newest by version, and only binary packages count. */
 	_free_ char *cache = xstrdup(test_tmpdir());
 	struct source_env env = {.cache = cache, .mirrors = mirrors};
@@ -264,6 +260,11 @@ START_TEST(apt)
 	ck_ok(source_latest("6.1", &spec, &env, &version, &e), &e);
 	ck_assert_str_eq(version, "6.1.9");
 	free(version);
+	_close_ int out = fs_open_dir(AT_FDCWD, cache, &e);
+	spec.rt = "6.1.9-rt1";
+	ck_fails(source_queue_fetch(&spec, &env, out, &e), &e, ERR_NETWORK,
+		"the patch queue of 6.1.9-rt1: apt: has no patch queue of the RT "
+		"project; name a mirror with projects/rt beside it");
 }
 END_TEST
 
