@@ -8,8 +8,8 @@
 #include "orchestrator/base/mem.h"
 #include "orchestrator/base/str.h"
 
-/* One block on its way through the ring: filled by the writer, packed by any thread,
- * handed on by the writer in order. */
+/* One block on its way through the ring: filled by the writer, packed and handed on by
+ * any thread, handed on in order and by one at a time. */
 enum job_state { JOB_EMPTY, JOB_QUEUED, JOB_BUSY, JOB_DONE };
 struct job {
 	enum job_state state;
@@ -28,9 +28,11 @@ struct packer {
 	struct job *jobs;
 	size_t job_count;
 	size_t first, next_queued, filling; /* positions in the ring */
-	bool emitted;
+	bool emitting, emitted;
+	bool broken; /* next refused a block, and error says why */
+	struct err error;
 	pthread_mutex_t lock;
-	pthread_cond_t queued, done;
+	pthread_cond_t changed; /* any of the above */
 	bool quit;
 	pthread_t *threads;
 	size_t thread_count, threads_wanted;
@@ -41,27 +43,63 @@ static size_t after(const struct packer *p, size_t i)
 	return (i + 1) % p->job_count;
 }
 
-/* The oldest block that nobody packs yet; called with the lock held. */
-static struct job *take_job(struct packer *p)
+/* Packs the oldest block that nobody packs yet, without the lock, which is held before
+ * and afterwards. */
+static bool pack_one(struct packer *p, void *ctx)
 {
 	struct job *job = &p->jobs[p->next_queued];
 
 	if (job->state != JOB_QUEUED)
-		return NULL;
+		return false;
 	job->state = JOB_BUSY;
 	p->next_queued = after(p, p->next_queued);
-	return job;
-}
-
-/* Packs a block without the lock, which is held before and afterwards. */
-static void run_job(struct packer *p, void *ctx, struct job *job)
-{
 	pthread_mutex_unlock(&p->lock);
 	job->out_len = p->codec->pack(
 		ctx, job->in, job->in_len, job->out, p->codec->bound(p->codec->block));
 	pthread_mutex_lock(&p->lock);
 	job->state = JOB_DONE;
-	pthread_cond_signal(&p->done);
+	pthread_cond_broadcast(&p->changed);
+	return true;
+}
+
+/* Hands on the oldest block if it is packed and nobody does so already; the lock as
+ * above. Workers do it too: what comes behind has a digest to make and a disk to wait
+ * for, and the writer has a digest of its own before it. */
+static bool emit_one(struct packer *p)
+{
+	struct job *job = &p->jobs[p->first];
+	struct err e = {0};
+	int ret;
+
+	if (job->state != JOB_DONE || p->emitting || p->broken)
+		return false;
+	p->emitting = true;
+	pthread_mutex_unlock(&p->lock);
+	if (job->out_len == 0)
+		ret = err_set(&e, ERR_INTERNAL,
+			"a block of %zu bytes can't be compressed", job->in_len);
+	else
+		ret = sink_write(p->next, job->out, job->out_len, &e);
+	pthread_mutex_lock(&p->lock);
+	if (ret < 0) {
+		p->broken = true;
+		p->error = e;
+	}
+	job->state = JOB_EMPTY;
+	job->in_len = 0;
+	p->first = after(p, p->first);
+	p->emitting = false;
+	p->emitted = true;
+	pthread_cond_broadcast(&p->changed);
+	return true;
+}
+
+/* One step nearer to an empty ring; lock held. Nobody idles while there is something to
+ * hand on or to pack. */
+static void advance(struct packer *p, void *ctx)
+{
+	if (!emit_one(p) && !pack_one(p, ctx))
+		pthread_cond_wait(&p->changed, &p->lock);
 }
 
 static void *work(void *arg)
@@ -70,21 +108,16 @@ static void *work(void *arg)
 	void *ctx = p->codec->open(p->level);
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->quit) {
-		struct job *job = take_job(p);
-
-		if (job)
-			run_job(p, ctx, job);
-		else
-			pthread_cond_wait(&p->queued, &p->lock);
-	}
+	while (!p->quit)
+		advance(p, ctx);
 	pthread_mutex_unlock(&p->lock);
 	p->codec->close(ctx);
 	return NULL;
 }
 
 /* Threads begin with the first full block: small streams never need one. A thread that
- * can't be had is no error, since the writer packs as well. */
+ * can't be had is no error, since the writer packs as well: with n threads n - 1 are
+ * started. */
 static void start_threads(struct packer *p)
 {
 	while (p->thread_count < p->threads_wanted) {
@@ -99,75 +132,52 @@ static void stop_threads(struct packer *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->quit = true;
-	pthread_cond_broadcast(&p->queued);
+	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	for (size_t i = 0; i < p->thread_count; i++)
 		pthread_join(p->threads[i], NULL);
 }
 
-/* Hands on the oldest block, which is done; lock held before and afterwards. */
-static int emit(struct packer *p, struct err *e)
+static int outcome(const struct packer *p, struct err *e)
 {
-	struct job *job = &p->jobs[p->first];
-	int ret;
-
-	pthread_mutex_unlock(&p->lock);
-	if (job->out_len == 0)
-		ret = err_set(e, ERR_INTERNAL, "a block of %zu bytes can't be compressed",
-			job->in_len);
-	else
-		ret = sink_write(p->next, job->out, job->out_len, e);
-	pthread_mutex_lock(&p->lock);
-	job->state = JOB_EMPTY;
-	job->in_len = 0;
-	p->first = after(p, p->first);
-	p->emitted = true;
-	return ret;
+	if (!p->broken)
+		return 0;
+	*e = p->error;
+	return -1;
 }
 
-/* One step nearer to an empty ring; lock held. The writer never idles while a block
- * waits to be packed: with n threads n - 1 are started. */
-static int advance(struct packer *p, struct err *e)
-{
-	struct job *job;
-
-	if (p->jobs[p->first].state == JOB_DONE)
-		return emit(p, e);
-	job = take_job(p);
-	if (job)
-		run_job(p, p->ctx, job);
-	else
-		pthread_cond_wait(&p->done, &p->lock);
-	return 0;
-}
-
+/* Queues the block that is being filled; waits, at work, for room for the next one. */
 static int submit(struct packer *p, struct err *e)
 {
-	int ret = 0;
+	int ret;
 
 	start_threads(p);
 	pthread_mutex_lock(&p->lock);
 	p->jobs[p->filling].state = JOB_QUEUED;
-	pthread_cond_signal(&p->queued);
+	pthread_cond_broadcast(&p->changed);
 	p->filling = after(p, p->filling);
-	while (ret == 0 && (p->jobs[p->filling].state != JOB_EMPTY ||
-				   p->jobs[p->first].state == JOB_DONE))
-		ret = advance(p, e);
+	while (!p->broken && p->jobs[p->filling].state != JOB_EMPTY)
+		advance(p, p->ctx);
+	ret = outcome(p, e);
 	pthread_mutex_unlock(&p->lock);
 	return ret;
 }
 
 static int finish(struct packer *p, struct err *e)
 {
-	int ret = 0;
+	bool nothing;
+	int ret;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->jobs[p->filling].in_len > 0 || (p->first == p->filling && !p->emitted)) {
+	nothing = p->first == p->filling && !p->emitted;
+	if (p->jobs[p->filling].in_len > 0 || nothing) {
 		p->jobs[p->filling].state = JOB_QUEUED; /* even nothing is one block */
 		p->filling = after(p, p->filling);
+		pthread_cond_broadcast(&p->changed);
 	}
-	while (ret == 0 && p->jobs[p->first].state != JOB_EMPTY)
-		ret = advance(p, e);
+	while (!p->broken && p->jobs[p->first].state != JOB_EMPTY)
+		advance(p, p->ctx);
+	ret = outcome(p, e);
 	pthread_mutex_unlock(&p->lock);
 	return ret;
 }
@@ -211,8 +221,7 @@ static void packer_free(struct packer *p)
 	}
 	p->codec->close(p->ctx);
 	pthread_mutex_destroy(&p->lock);
-	pthread_cond_destroy(&p->queued);
-	pthread_cond_destroy(&p->done);
+	pthread_cond_destroy(&p->changed);
 	free(p->threads);
 	free(p->jobs);
 	free(p);
@@ -250,8 +259,7 @@ static struct sink *packer_new(
 	p->threads_wanted = threads - 1;
 	p->threads = xcalloc(threads, sizeof(*p->threads));
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->queued, NULL);
-	pthread_cond_init(&p->done, NULL);
+	pthread_cond_init(&p->changed, NULL);
 	return &p->sink;
 }
 
