@@ -41,7 +41,7 @@ static const struct sysroot_use *use_of(struct request *r, struct err *e)
 	toolchain = toolchain_find(r->toolchain ? r->toolchain : "gcc", e);
 	if (!arch || !toolchain)
 		return &failed;
-	r->use = (struct sysroot_use){arch->name, toolchain->name, r->perf};
+	r->use = (struct sysroot_use){arch->name, toolchain->name, r->perf, arch->debian};
 	return &r->use;
 }
 

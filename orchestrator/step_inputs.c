@@ -160,8 +160,9 @@ static struct sysroot_use use_of(struct step_run *r, enum field f)
 {
 	if (f == FIELD_TOOLS)
 		return (struct sysroot_use){0};
-	return (struct sysroot_use){step_text(r, FIELD_ARCH),
-		step_text(r, FIELD_TOOLCHAIN), f == FIELD_PERF_SYSROOT};
+	return (struct sysroot_use){.arch = step_text(r, FIELD_ARCH),
+		.toolchain = step_text(r, FIELD_TOOLCHAIN),
+		.perf = f == FIELD_PERF_SYSROOT};
 }
 
 static int make_sysroot(struct step_run *r, enum field f, struct err *e)

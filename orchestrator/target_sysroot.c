@@ -78,8 +78,10 @@ int target_set_sysroots(struct arena *a, const struct options *global,
 {
 	const char *image = t->series->args.value[ARG_BUILD_IMAGE].text;
 	const struct sysroot_use tools = {0};
-	const struct sysroot_use use = {t->arch->name, t->toolchain->name, false};
-	const struct sysroot_use perf = {t->arch->name, t->toolchain->name, true};
+	const struct sysroot_use use = {
+		.arch = t->arch->name, .toolchain = t->toolchain->name};
+	const struct sysroot_use perf = {
+		t->arch->name, t->toolchain->name, true, t->arch->debian};
 	bool with_perf = str_vec_has(&selection->tools, "perf");
 	_free_ char *mapped = NULL;
 	const char *name = selection->sysroot;

@@ -22,6 +22,35 @@ static void add_group(
 		str_vec_addf(wanted, b ? "%s-%s" : "%s", a, b ? b : "");
 }
 
+static int lacks_group(const struct sysroot *s, const struct lock *lock, const char *what,
+	const char *group, struct err *e)
+{
+	_buf_ struct buf list = {0};
+
+	for (size_t i = 0; i < lock->groups.len; i++)
+		buf_addf(&list, "%s%s", i ? ", " : "", lock->groups.items[i]);
+	return err_set(e, ERR_USAGE,
+		"sysroot %s can't build %s: it has no group %s (it has %s); name "
+		"another with --sysroot",
+		s->name, what, group, buf_str(&list));
+}
+
+/* The machine's own libraries are the group perf; another architecture has its own. */
+static int check_perf(const struct sysroot *s, const struct lock *lock, struct err *e)
+{
+	const struct sysroot_use *use = s->use;
+	bool own = str_eq(use->debian, conf_get(&s->conf, "", "machine"));
+	_free_ char *what = NULL, *group = NULL;
+
+	if (!use->perf || !use->debian || lock->groups.len <= 1)
+		return 0;
+	if (has_group(lock, "perf", NULL) && (own || has_group(lock, "perf", use->arch)))
+		return 0;
+	what = xasprintf("perf for %s", use->arch);
+	group = own ? xstrdup("perf") : xasprintf("perf-%s", use->arch);
+	return lacks_group(s, lock, what, group, e);
+}
+
 /* The names of the groups that a use needs; a toolchain that no group has is an error,
  * unless the lock has only base: then all is in there. */
 static int groups_of_use(const struct sysroot *s, const struct lock *lock,
@@ -33,16 +62,13 @@ static int groups_of_use(const struct sysroot *s, const struct lock *lock,
 	if (use->toolchain && use->arch && lock->groups.len > 1 &&
 		!has_group(lock, use->toolchain, NULL) &&
 		!has_group(lock, use->toolchain, use->arch)) {
-		_buf_ struct buf list = {0};
+		_free_ char *what = xasprintf("%s with %s", use->arch, use->toolchain);
+		_free_ char *group = xasprintf("%s-%s", use->toolchain, use->arch);
 
-		for (size_t i = 0; i < lock->groups.len; i++)
-			buf_addf(&list, "%s%s", i ? ", " : "", lock->groups.items[i]);
-		return err_set(e, ERR_USAGE,
-			"sysroot %s can't build %s with %s: it has no group %s-%s (it "
-			"has %s)",
-			s->name, use->arch, use->toolchain, use->toolchain, use->arch,
-			buf_str(&list));
+		return lacks_group(s, lock, what, group, e);
 	}
+	if (check_perf(s, lock, e) < 0)
+		return -1;
 	if (use->toolchain)
 		add_group(lock, use->toolchain, NULL, wanted);
 	if (use->toolchain && use->arch)

@@ -16,6 +16,9 @@ struct sysroot_use {
 	const char *arch;      /* of the kernel: "aarch64" */
 	const char *toolchain; /* "gcc", "clang" */
 	bool perf;
+	/* The same architecture as packages call it: "arm64". Where it is given, libraries
+	 * for perf that a locked sysroot lacks are an error, not a build without them. */
+	const char *debian;
 };
 
 /* One sysroot by name: <name>.conf and, for providers that need one, <name>.lock, looked

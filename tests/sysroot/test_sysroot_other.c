@@ -7,6 +7,7 @@
 #include "orchestrator/base/digest.h"
 #include "orchestrator/base/fs.h"
 #include "sysroot/sysroot.h"
+#include "toolchains/arch.h"
 #include "tests/test.h"
 
 static int make_named(
@@ -268,21 +269,35 @@ START_TEST(no_such_sysroot)
 }
 END_TEST
 
-/* The shipped locks fit their confs and serve every architecture and toolchain. */
+/* The shipped locks fit their confs and serve every architecture and toolchain; perf only
+ * where Debian has its libraries, and where not, that is said. */
 START_TEST(shipped_sysroots_serve_all)
 {
 	static const char *const names[] = {"debian-12", "debian-13"};
-	static const char *const archs[] = {"x86_64", "aarch64", "riscv64"};
 	static const char *const toolchains[] = {"gcc", "clang"};
 	_free_ char *dir = test_path("%s/sysroot", test_source_dir());
 	const char *dirs[] = {dir, NULL};
 
 	for (size_t i = 0; i < 2 * 3 * 2 * 2; i++) {
-		struct sysroot_use use = {archs[i / 2 % 3], toolchains[i / 6 % 2], i % 2};
+		const struct arch *arch = arch_all()[i / 2 % 3];
+		struct sysroot_use use = {
+			arch->name, toolchains[i / 6 % 2], i % 2, arch->debian};
+		const char *name = names[i / 12];
+		bool lacks = use.perf && str_eq(name, "debian-12") &&
+			     str_eq(arch->name, "riscv64");
 		struct err e = {0};
-		struct sysroot *s = sysroot_load(dirs, names[i / 12], &use, &e);
+		struct sysroot *s = sysroot_load(dirs, name, &use, &e);
 
-		ck_assert_msg(s != NULL, "%s", e.msg);
+		ck_assert_msg((s == NULL) == lacks, "%s", e.msg);
+		if (lacks) {
+			ck_assert_str_eq(e.msg,
+				"sysroot debian-12 can't build perf for riscv64: it has "
+				"no group perf-riscv64 (it has base, gcc-x86_64, "
+				"gcc-aarch64, gcc-riscv64, clang, perf, perf-aarch64); "
+				"name another with --sysroot");
+			ck_assert_int_eq(e.code, ERR_USAGE);
+			continue;
+		}
 		sysroot_free(s);
 	}
 }
