@@ -85,7 +85,6 @@ bool buildlog_read(const char *text, struct build_failure *f)
 		const struct mark *m;
 		const char *at;
 
-		f->warnings += strstr(line, ": warning: ") != NULL;
 		/* -j lets others finish after the first failure: its target still is the
 		 * first that make names. */
 		if (read_target(line, f) || strong)
@@ -140,15 +139,4 @@ int buildlog_explain(int log, int64_t from, const char *what, const struct proc_
 		return err_set(e, ERR_BUILD, "%s: make target %s failed", what, f.target);
 	err_set(e, ERR_BUILD, "%s: %s%s%s", what, where, *where ? ": " : "", message);
 	return *f.target ? err_hint(e, "make target %s", f.target) : -1;
-}
-
-unsigned buildlog_warnings(int log, int64_t from)
-{
-	_buf_ struct buf text = {0};
-	struct build_failure f;
-
-	if (read_back(log, from, &text))
-		return 0;
-	buildlog_read(buf_str(&text), &f);
-	return f.warnings;
 }

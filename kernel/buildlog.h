@@ -12,7 +12,6 @@ struct build_failure {
 	char where[512];   /* "mm/slab.c:12:5" */
 	char message[768]; /* "error: 'x' undeclared" */
 	char target[512];  /* make's target: "mm/slab.o" */
-	unsigned warnings; /* lines with "warning:" */
 };
 /* Reads NUL-terminated output; false if nothing in it looks like an error. */
 bool buildlog_read(const char *text, struct build_failure *f);
@@ -22,7 +21,5 @@ int64_t buildlog_here(int log);
 /* An ERR_BUILD sentence about what the log holds from `from` on. */
 int buildlog_explain(int log, int64_t from, const char *what, const struct proc_end *end,
 	struct err *e);
-/* Counts the warnings in the log from `from` on; 0 where it can't be read. */
-unsigned buildlog_warnings(int log, int64_t from);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "kernel/buildlog.h"
 #include "kernel/check.h"
 #include "kernel/devkit.h"
 #include "kernel/kbuild.h"
@@ -100,20 +99,14 @@ static int place_config(struct compile *c, struct err *e)
 	return 0;
 }
 
-/* Also leaves out/warnings: how many the compilers printed. */
 static int run_make(struct compile *c, struct err *e)
 {
 	const char *args[] = {"KCFLAGS=-fno-pie", "all", NULL, NULL};
 	const struct box_bind key[] = {{c->key, KEY_INSIDE, false}, {0}};
-	int64_t from = buildlog_here(c->k.log);
-	_free_ char *warnings = NULL;
 
 	if (config_has(c, "CONFIG_DEBUG_INFO_BTF=y"))
 		args[2] = "PAHOLE=" KMAKE_TREE "/" PAHOLE;
-	if (kmake(&c->k, "compile", args, c->key ? key : NULL, e))
-		return -1;
-	warnings = xasprintf("%u\n", buildlog_warnings(c->k.log, from));
-	return fs_publish(c->out, "warnings", warnings, strlen(warnings), 0644, e);
+	return kmake(&c->k, "compile", args, c->key ? key : NULL, e);
 }
 
 static int read_release(struct compile *c, struct err *e)

@@ -52,7 +52,7 @@ struct compile_request {
 /* Leaves in out: kernel, System.map, config, vmlinux (debug only), release (text),
  * modules/ (what modules_install made, lib/modules/<release>/...), boot/dtb (where the
  * arch has it), headers/ (usr/include), devkit/ (the files of kernel-dev.tar),
- * toolchain.json, warnings (their number, as text). */
+ * toolchain.json. */
 int kbuild_compile(const struct kbuild *k, const struct compile_request *request, int out,
 	struct err *e);
 

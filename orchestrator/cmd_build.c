@@ -6,6 +6,7 @@
 #include "orchestrator/missing.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/run.h"
+#include "orchestrator/warnings_report.h"
 #include "sysroot/box.h"
 
 /* What each stage took, of the steps that ran now. */
@@ -67,6 +68,7 @@ static int build(struct session *s, const struct options *global,
 	bool draws =
 		global->progress == PROGRESS_AUTO || global->progress == PROGRESS_TTY;
 	enum progress how = s->env.shell && draws ? PROGRESS_PLAIN : global->progress;
+	_buf_ struct buf warnings = {0};
 
 	for (size_t i = 0; i < s->targets.count; i++) {
 		plan_want(s->images[i]);
@@ -78,14 +80,17 @@ static int build(struct session *s, const struct options *global,
 		return -1;
 	if (plan_wanted(&s->plan) && global->offline && missing_inputs(s, e) < 0)
 		return -1;
-	if (put_records(s, "run", e) < 0 || run_plan(&s->plan, &s->env, how, e) < 0 ||
-		put_records(s, "done", e) < 0 || publish(s, to, e) < 0)
+	if (put_records(s, "run", e) < 0 || run_plan(&s->plan, &s->env, how, e) < 0)
+		return -1;
+	/* Against the last success, before this one takes its place. */
+	warnings_report(s, &warnings);
+	if (put_records(s, "done", e) < 0 || publish(s, to, e) < 0)
 		return -1;
 	if (log_get_level() == LOG_QUIET)
 		return 0;
 	if (publish_report(s, to, e) < 0)
 		return -1;
-	printf("layout\n  %s\n", to->layout);
+	printf("layout\n  %s\n%s", to->layout, buf_str(&warnings));
 	report_times(&s->plan, &s->store);
 	return 0;
 }

@@ -125,3 +125,20 @@ void plan_record(const struct step *top, struct buf *out)
 	for (size_t i = 0; i < seen.len; i += 2)
 		buf_addf(out, "%s %s\n", seen.items[i], seen.items[i + 1]);
 }
+
+const char *plan_recorded_key(const struct str_vec *record, const char *stage)
+{
+	for (size_t i = 0; i + 1 < record->len; i += 2)
+		if (str_eq(record->items[i], stage))
+			return record->items[i + 1];
+	return NULL;
+}
+
+const struct step *plan_find(const struct step *top, const char *stage)
+{
+	const struct step *found = str_eq(top->stage->name, stage) ? top : NULL;
+
+	for (size_t i = 0; !found && i < STAGE_MAX_NEEDS && top->needs[i]; i++)
+		found = plan_find(top->needs[i], stage);
+	return found;
+}

@@ -33,5 +33,9 @@ size_t plan_wanted(const struct plan *p);
 
 /* "stage key" lines of a target's steps, for the store's records. */
 void plan_record(const struct step *top, struct buf *out);
+/* The key of a stage in such lines, split at " \n"; NULL if it is not there. */
+const char *plan_recorded_key(const struct str_vec *record, const char *stage);
+/* The step of that stage among top and all that it needs; NULL if there is none. */
+const struct step *plan_find(const struct step *top, const char *stage);
 
 #endif

@@ -180,19 +180,11 @@ static void compare(const struct session *s, const char *before, const char *aft
 	arena_free(&new.arena);
 }
 
-static const char *last_key(const struct str_vec *record, const char *stage)
-{
-	for (size_t i = 0; i + 1 < record->len; i += 2)
-		if (str_eq(record->items[i], stage))
-			return record->items[i + 1];
-	return NULL;
-}
-
 static bool needs_moved(const struct step *step, const struct str_vec *record)
 {
 	for (size_t i = 0; i < STAGE_MAX_NEEDS && step->needs[i]; i++)
 		if (!str_eq(step->needs[i]->key,
-			    last_key(record, step->needs[i]->stage->name)))
+			    plan_recorded_key(record, step->needs[i]->stage->name)))
 			return true;
 	return false;
 }
@@ -233,7 +225,8 @@ static void add_causes(struct buf *causes, struct buf *found)
 static void explain_optional(const struct session *s, const struct stage *stage,
 	const struct recipe *recipe, const struct last *last, struct buf *causes)
 {
-	const char *key = last_key(&last->record, stage->name), *field, *now, *was = "";
+	const char *key = plan_recorded_key(&last->record, stage->name);
+	const char *field, *now, *was = "";
 	_free_ char *path = xasprintf("%s/%s/recipe", stage->name, key ? key : "");
 	_buf_ struct buf before = {0}, found = {0};
 	struct parts old = {0};
@@ -263,7 +256,7 @@ static void explain(const struct session *s, const struct step *step,
 	struct buf *moved)
 {
 	const struct str_vec *record = &last->record;
-	const char *key = last_key(record, step->stage->name);
+	const char *key = plan_recorded_key(record, step->stage->name);
 	_free_ char *path = xasprintf("%s/%s/recipe", step->stage->name, key ? key : "");
 	_buf_ struct buf before = {0}, found = {0};
 	struct err ignored = {0};

@@ -16,8 +16,8 @@ struct sysroot_use {
 	const char *arch;      /* of the kernel: "aarch64" */
 	const char *toolchain; /* "gcc", "clang" */
 	bool perf;
-	/* The same architecture as packages call it: "arm64". Where it is given, libraries
-	 * for perf that a locked sysroot lacks are an error, not a build without them. */
+	/* The same architecture as packages call it: "arm64". Where it is given,
+	 * libraries for perf that a locked sysroot lacks are an error. */
 	const char *debian;
 };
 

@@ -30,6 +30,7 @@
 	X(suite_depmod_run) \
 	X(suite_patch) \
 	X(suite_buildlog) \
+	X(suite_warnings) \
 	X(suite_devkit) \
 	X(suite_compile) \
 	X(suite_kmake_shell) \
@@ -48,6 +49,7 @@
 	X(suite_sysroot_debian) \
 	X(suite_sysroot_other) \
 	X(suite_config_cmd) \
+	X(suite_warnings_report) \
 	X(suite_kconfig) \
 	X(suite_build) \
 	X(suite_hello) \

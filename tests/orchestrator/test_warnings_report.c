@@ -1,0 +1,107 @@
+/* Warnings of a small tree that the host's compiler builds, from one build to the next.
+ */
+#include <stdlib.h>
+#include "sysroot/box.h"
+#include "tests/kernel/kernel_test.h"
+#include "tests/test.h"
+#include "toolchains/arch.h"
+
+/* Answers kiln's make targets as a kernel's does; the compiler's words are real. */
+static const char makefile[] =
+	"VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 5\nR = 6.1.5\nIMAGE = %s\n"
+	"all: defconfig\n"
+	"\tgcc -Wall -c -o code.o code.c\n"
+	"\tgcc -nostdlib -static -Wl,--build-id=sha1 -o vmlinux code.o\n"
+	"\tmkdir -p $(dir $(IMAGE)) include/config scripts\n"
+	"\tcp vmlinux $(IMAGE); echo $(R) >include/config/kernel.release\n"
+	"\techo map >System.map; echo symbols >Module.symvers\n"
+	"defconfig:\n\tcp %s .config\n"
+	"oldconfig:\n"
+	"headers_install:\n"
+	"\tmkdir -p $(INSTALL_HDR_PATH)/include; echo h "
+	">$(INSTALL_HDR_PATH)/include/a.h\n"
+	"dtbs_install:\n";
+
+static const char *dir; /* holds tree, ws and store */
+
+static bool set_up(void)
+{
+	const struct arch *arch = arch_host();
+	struct err e = {0};
+
+	if (!test_need("gcc") || !test_need("make") || !test_need("patch") ||
+		!test_need_that(box_probe(&e) == 0, "a box"))
+		return false;
+	dir = kept_path("%s", test_tmpdir());
+	ck_assert_int_eq(test_sh(NULL,
+				 "cd %s && mkdir -p tree ws/6.1.x && mkdir -p "
+				 "tree/$(dirname %s) && touch tree/%s && "
+				 "echo 'config X\n\tbool' >tree/Kconfig && touch "
+				 "ws/6.1.x/config-%s",
+				 dir, arch->defconfig, arch->defconfig, arch->name),
+		0);
+	test_write(kept_path("%s/tree/Makefile", dir),
+		kept_path(makefile, arch->images[0], arch->defconfig));
+	test_write(kept_path("%s/ws/6.1.x/build-args", dir),
+		kept_path("KERNEL_VERSION=6.1.5\nKERNEL_SOURCE=%s/tree\n", dir));
+	return true;
+}
+
+#define TARGET kept_path("  6.1.x/%s/plain/gcc: ", arch_host()->name)
+#define START  "void _start(void)\n{\n}\n"
+#define OLD    "static void f(void)\n{\n\tint a;\n}\n"
+#define UNUSED " defined but not used [-Wunused-function]\n"
+
+/* One build after the other: the code, and the section that follows the layout. */
+static const struct {
+	const char *code, *says;
+} builds[] = {
+	{START OLD, "2 warnings\n"},
+	{NULL, NULL}, /* nothing is compiled */
+	{"\n" START OLD, "2 warnings, 0 new since the last build, 0 gone\n"},
+	/* All of it moved, and one more of a name. */
+	{"\n\n" START OLD "static void g(void)\n{\n}\n",
+		"3 warnings, 1 new since the last build, 0 gone:\n"
+		"    code.c:10:13: warning: 'g'" UNUSED},
+	{START "static void g(void)\n{\n}\n",
+		"1 warning, 0 new since the last build, 2 gone\n"},
+	{START, "0 warnings, 0 new since the last build, 1 gone\n"},
+	{"\n" START, NULL},
+};
+
+START_TEST(a_build_tells_what_is_new)
+{
+	if (!set_up())
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(builds); i++) {
+		_buf_ struct buf out = {0};
+		const char *section;
+
+		if (builds[i].code)
+			test_write(kept_path("%s/tree/code.c", dir), builds[i].code);
+		ck_assert_msg(
+			test_sh(&out,
+				"%s -C %s/ws --store %s/store --offline build --sysroot "
+				"host -o %s/out 2>&1",
+				getenv("KILN"), dir, dir, dir) == 0,
+			"%s", buf_str(&out));
+		section = strstr(buf_str(&out), "\nwarnings\n");
+		ck_assert_msg(
+			!section == !builds[i].says, "build %zu: %s", i, buf_str(&out));
+		if (section)
+			ck_assert_msg(
+				str_starts(section + strlen("\nwarnings\n"),
+					kept_path("%s%stimes\n", TARGET, builds[i].says)),
+				"build %zu: %s", i, section);
+	}
+}
+END_TEST
+
+Suite *suite_warnings_report(void);
+Suite *suite_warnings_report(void)
+{
+	Suite *s = suite_create("warnings_report");
+
+	test_case(s, "builds", 180, a_build_tells_what_is_new);
+	return s;
+}
