@@ -104,8 +104,14 @@ static void note_reason(struct job *j, const char *url, const char *reason, int 
 		buf_addf(&j->reasons, " (%d tries)", tries);
 }
 
+/* How often one URL was tried. */
+struct count {
+	int tries;
+	int failed; /* in a row, without having brought anything worth it */
+};
+
 /* Whether and how long to wait before the next try. */
-static bool pause_before(struct job *j, struct attempt *a, int failed)
+static bool pause_before(struct job *j, struct attempt *a, const struct count *c)
 {
 	const struct download_timing *t = &download_timing;
 	if (a->wait_ms > t->longest_wait_ms) {
@@ -114,9 +120,9 @@ static bool pause_before(struct job *j, struct attempt *a, int failed)
 			", and asks to come back in %u s", a->wait_ms / 1000);
 		return false;
 	}
-	if (failed >= DOWNLOAD_TRIES)
+	if (c->failed >= DOWNLOAD_TRIES || c->tries >= DOWNLOAD_MOST_TRIES)
 		return false;
-	unsigned backoff = t->backoff_ms << (failed > 0 ? failed - 1 : 0);
+	unsigned backoff = t->backoff_ms << (c->failed - 1);
 	log_verbose("%s: %s; trying again", what_of(j->d), a->reason);
 	wait_ms(j, a->wait_ms > backoff ? a->wait_ms : backoff);
 	return true;
@@ -125,7 +131,7 @@ static bool pause_before(struct job *j, struct attempt *a, int failed)
 /* One URL, until it is done or has no more to give. */
 static enum try_end try_url(struct job *j, const char *url, struct err *e)
 {
-	int failed = 0, tries = 0;
+	struct count c = {0};
 	uint64_t most = j->part.len; /* what earlier tries brought is no progress */
 	for (;;) {
 		struct attempt a = {
@@ -137,18 +143,17 @@ static enum try_end try_url(struct job *j, const char *url, struct err *e)
 			.progress_arg = j->progress_arg,
 		};
 		enum try_end end = try_once(j, &a);
-		tries++;
+		c.tries++;
 		if (end == TRY_LOCAL)
 			*e = a.err;
 		if (end == TRY_DONE || end == TRY_LOCAL || end == TRY_STOPPED)
 			return end;
-		failed = j->part.len >= most + DOWNLOAD_PROGRESS ? 0 : failed;
+		c.failed = j->part.len >= most + DOWNLOAD_PROGRESS ? 1 : c.failed + 1;
 		if (j->part.len > most)
 			most = j->part.len;
-		failed++;
-		if (end == TRY_AGAIN && pause_before(j, &a, failed))
+		if (end == TRY_AGAIN && pause_before(j, &a, &c))
 			continue;
-		note_reason(j, url, a.reason, tries);
+		note_reason(j, url, a.reason, c.tries);
 		return end;
 	}
 }

@@ -5,11 +5,14 @@
 #include "orchestrator/base/digest.h"
 #include "orchestrator/base/download.h"
 
-#define DOWNLOAD_TRIES	   5
-#define DOWNLOAD_MAX_SIZE  (UINT64_C(4) << 30)
-#define DOWNLOAD_REDIRECTS 8
+#define DOWNLOAD_TRIES	  5
+#define DOWNLOAD_MAX_SIZE (UINT64_C(4) << 30)
+/* With the first request as many as there are tries, so that a loop gets no more. */
+#define DOWNLOAD_REDIRECTS (DOWNLOAD_TRIES - 1)
 /* A try that brought this much is no failed one: the next starts the count again. */
 #define DOWNLOAD_PROGRESS (UINT64_C(64) << 10)
+/* But this is the end, whatever came: the next call goes on from there. */
+#define DOWNLOAD_MOST_TRIES 100
 
 /* What has come so far, in a file <name>.part that a lock protects, or in memory. */
 struct part {

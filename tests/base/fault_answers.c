@@ -322,6 +322,18 @@ static void big_cut(struct fault_conn *c)
 	fault_body(c, fault_big_file() + (c->ranged ? c->from : 0), len);
 }
 
+/* The large file, and no more of an answer than just counts as progress. */
+static void big_creep(struct fault_conn *c)
+{
+	const size_t left = FAULT_BIG_SIZE - c->from;
+	if (c->ranged && !strcmp(c->if_range, ETAG))
+		range_head(c, c->from, FAULT_BIG_SIZE, "ETag: " ETAG "\r\n");
+	else
+		head(c, "200 OK", "ETag: " ETAG "\r\n", FAULT_BIG_SIZE);
+	fault_body(c, fault_big_file() + c->from,
+		left < FAULT_CREEP_SIZE ? left : FAULT_CREEP_SIZE);
+}
+
 /* The large file, slowly, so that its reader can be killed in between. */
 static void big_slow(struct fault_conn *c)
 {
@@ -401,20 +413,34 @@ static const struct {
 	{"/status-418", status},
 	{"/status-500", status},
 	{"/big-cut", big_cut},
+	{"/big-creep", big_creep},
 	{"/big-slow", big_slow},
 	{"/www/", www},
 };
 
-void fault_answer(struct fault_conn *c)
+const char *fault_path(size_t i)
 {
-	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+	return i < ARRAY_LEN(answers) ? answers[i].path : NULL;
+}
+
+size_t fault_index(const char *path)
+{
+	size_t i = 0;
+	for (; i < ARRAY_LEN(answers); i++) {
 		size_t n = strlen(answers[i].path);
 		bool below = answers[i].path[n - 1] == '/';
-		if (below ? !strncmp(c->path, answers[i].path, n)
-			  : !strcmp(c->path, answers[i].path)) {
-			answers[i].answer(c);
-			return;
-		}
+		if (below ? !strncmp(path, answers[i].path, n)
+			  : !strcmp(path, answers[i].path))
+			break;
 	}
-	head(c, "404 Not Found", "", 0);
+	return i;
+}
+
+void fault_answer(struct fault_conn *c)
+{
+	size_t i = fault_index(c->path);
+	if (i < ARRAY_LEN(answers))
+		answers[i].answer(c);
+	else
+		head(c, "404 Not Found", "", 0);
 }

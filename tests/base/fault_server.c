@@ -17,9 +17,12 @@
 #include "tests/base/fault_server.h"
 #include "tests/test.h"
 
+enum { MOST_PATHS = 100 };
+
 /* Shared with the server's process. */
 static struct counters {
 	unsigned requests;
+	unsigned of[MOST_PATHS]; /* parallel to fault_path() */
 	uint64_t bytes;
 } * counters;
 
@@ -120,6 +123,7 @@ static void *serve_one(void *arg)
 	text[len] = '\0';
 	parse_request(c, text);
 	c->nth = __atomic_add_fetch(&counters->requests, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&counters->of[fault_index(c->path)], 1, __ATOMIC_SEQ_CST);
 	fault_answer(c);
 	if (c->fd >= 0) {
 		shutdown(c->fd, SHUT_WR);
@@ -177,6 +181,11 @@ unsigned fault_server_requests(void)
 	return __atomic_load_n(&counters->requests, __ATOMIC_SEQ_CST);
 }
 
+unsigned fault_server_requests_of(const char *path)
+{
+	return __atomic_load_n(&counters->of[fault_index(path)], __ATOMIC_SEQ_CST);
+}
+
 uint64_t fault_server_bytes(void)
 {
 	return __atomic_load_n(&counters->bytes, __ATOMIC_SEQ_CST);
@@ -186,4 +195,6 @@ void fault_server_reset(void)
 {
 	__atomic_store_n(&counters->requests, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&counters->bytes, 0, __ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < MOST_PATHS; i++)
+		__atomic_store_n(&counters->of[i], 0, __ATOMIC_SEQ_CST);
 }

@@ -12,14 +12,19 @@ const unsigned char *fault_file(void);
 /* A larger one, for cuts. */
 #define FAULT_BIG_SIZE 12000000u
 const unsigned char *fault_big_file(void);
+/* What one answer of /big-creep brings of it. */
+#define FAULT_CREEP_SIZE (64u << 10)
 
 /* Starts the server in a child that dies with this process. root (may be NULL) is served
  * below /www/. Returns the port. */
 unsigned fault_server_start(const char *root);
 /* Since the last call of fault_server_reset: requests, and bytes of bodies. */
 unsigned fault_server_requests(void);
+unsigned fault_server_requests_of(const char *path);
 uint64_t fault_server_bytes(void);
 void fault_server_reset(void);
+/* The i-th path that errs in a way of its own; NULL behind the last. */
+const char *fault_path(size_t i);
 
 /* ---- between fault_server.c and fault_answers.c */
 struct fault_conn {
@@ -38,5 +43,6 @@ void fault_sendf(struct fault_conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void fault_pause_ms(unsigned ms);
 void fault_answer(struct fault_conn *c);
+size_t fault_index(const char *path); /* of fault_path(); behind the last: unknown */
 
 #endif

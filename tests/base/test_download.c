@@ -22,6 +22,9 @@ static const struct download_timing hasty = {
 	.longest_wait_ms = 2000,
 };
 
+/* Of a file that never comes, unless what came of it counts as progress. */
+enum { MOST_REQUESTS = 5 };
+
 /* What a download knows beforehand. */
 enum { NOTHING = 0, SIZE = 1, SHA256 = 2, BOTH = 3 };
 
@@ -78,7 +81,7 @@ static const struct fault {
 	{"/503", BOTH, 4, 5, "503 service unavailable (5 tries)"},
 	{"/429-long", BOTH, 4, 1,
 		"429 too many requests, and asks to come back in 4000 s"},
-	{"/redirect-loop", BOTH, 4, 9, "Maximum (8) redirects followed"},
+	{"/redirect-loop", BOTH, 4, 5, "Maximum (4) redirects followed"},
 	{"/redirect-to-file", BOTH, 4, 1, "it leads to another kind of URL, *"},
 	{"/redirect-to-ftp", BOTH, 4, 1, "it leads to another kind of URL, *"},
 	{"/redirect-to-gopher", BOTH, 4, 1, "it leads to another kind of URL, *"},
@@ -153,6 +156,8 @@ static void check_fault(const struct fault *f, unsigned port)
 	ck_assert_msg(fault_server_requests() == f->requests,
 		"%s (knowing %d): %u requests", f->path, f->known,
 		fault_server_requests());
+	ck_assert_msg(
+		!f->code || fault_server_requests() <= MOST_REQUESTS, "%s", f->path);
 	if (!f->code) {
 		check_file(dir);
 	} else {
@@ -172,11 +177,15 @@ START_TEST(faults_of_servers)
 END_TEST
 
 /* Those that are slow to fail, side by side. */
-struct slow {
+static struct slow {
 	const char *path, *reason;
 	unsigned port;
 	char dir[200];
 	struct err e;
+} slow[] = {
+	{.path = "/drip", .reason = "Operation too slow*"},
+	{.path = "/stall", .reason = "Operation too slow*"},
+	{.path = "/silence", .reason = "Operation too slow*"},
 };
 
 static void *run_slow(void *arg)
@@ -189,27 +198,42 @@ static void *run_slow(void *arg)
 
 START_TEST(slow_servers)
 {
-	struct slow list[] = {
-		{.path = "/drip", .reason = "Operation too slow*"},
-		{.path = "/stall", .reason = "Operation too slow*"},
-		{.path = "/silence", .reason = "Operation too slow*"},
-	};
-	pthread_t threads[ARRAY_LEN(list)];
+	pthread_t threads[ARRAY_LEN(slow)];
 	unsigned port = fault_server_start(NULL);
 	download_set_timing(&hasty);
 	fault_server_reset();
-	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
-		list[i].port = port;
-		snprintf(list[i].dir, sizeof(list[i].dir), "%s", test_tmpdir());
-		pthread_create(&threads[i], NULL, run_slow, &list[i]);
+	for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+		slow[i].port = port;
+		snprintf(slow[i].dir, sizeof(slow[i].dir), "%s", test_tmpdir());
+		pthread_create(&threads[i], NULL, run_slow, &slow[i]);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
-		_free_ char *url = test_path("http://127.0.0.1:%u%s", port, list[i].path);
+	for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+		_free_ char *url = test_path("http://127.0.0.1:%u%s", port, slow[i].path);
 		pthread_join(threads[i], NULL);
-		ck_assert_int_eq(list[i].e.code, ERR_NETWORK);
-		check_sentence(list[i].e.msg, url, list[i].reason);
+		ck_assert_int_eq(slow[i].e.code, ERR_NETWORK);
+		check_sentence(slow[i].e.msg, url, slow[i].reason);
+		ck_assert_uint_eq(fault_server_requests_of(slow[i].path), MOST_REQUESTS);
 	}
-	ck_assert_uint_eq(fault_server_requests(), 5 * ARRAY_LEN(list));
+}
+END_TEST
+
+/* The tables above are about everything that the server can do; these have tests of their
+ * own. */
+static const char *const elsewhere[] = {"/big-cut", "/big-creep", "/big-slow", "/www/"};
+
+START_TEST(every_fault_is_met)
+{
+	const char *path;
+	for (size_t i = 0; (path = fault_path(i)); i++) {
+		bool met = false;
+		for (size_t n = 0; n < ARRAY_LEN(faults); n++)
+			met |= str_eq(faults[n].path, path);
+		for (size_t n = 0; n < ARRAY_LEN(slow); n++)
+			met |= str_eq(slow[n].path, path);
+		for (size_t n = 0; n < ARRAY_LEN(elsewhere); n++)
+			met |= str_eq(elsewhere[n], path);
+		ck_assert_msg(met, "no test asks for %s", path);
+	}
 }
 END_TEST
 
@@ -240,7 +264,28 @@ START_TEST(twenty_cuts)
 }
 END_TEST
 
-/* The same with the reader killed: another process goes on with what is there. */
+/* Every try brings something, so none is one of five; but a hundred are all there are,
+ * and the next call goes on from there. */
+START_TEST(creeping)
+{
+	enum { ALL = (FAULT_BIG_SIZE + FAULT_CREEP_SIZE - 1) / FAULT_CREEP_SIZE };
+	struct err e = {0};
+	unsigned port = fault_server_start(NULL);
+	_free_ char *dir = strdup(test_tmpdir()), *final = test_path("%s/big", dir);
+	download_set_timing(&hasty);
+	fault_server_reset();
+	ck_assert_int_eq(fetch_big(dir, port, "/big-creep", &e), -1);
+	ck_assert_int_eq(e.code, ERR_NETWORK);
+	ck_assert_msg(strstr(e.msg, " (100 tries)"), "%s", e.msg);
+	ck_assert_uint_eq(fault_server_requests(), 100);
+	ck_assert(!fs_exists(AT_FDCWD, final));
+	ck_ok(fetch_big(dir, port, "/big-creep", &e), &e);
+	ck_assert_uint_eq(fault_server_requests(), ALL);
+	ck_assert_uint_eq(fault_server_bytes(), FAULT_BIG_SIZE);
+}
+END_TEST
+
+/* Twenty cuts by the reader being killed: another process goes on with what is there. */
 START_TEST(twenty_kills)
 {
 	struct err e = {0};
@@ -428,8 +473,8 @@ Suite *suite_download(void);
 Suite *suite_download(void)
 {
 	Suite *s = suite_create("download");
-	test_case(s, "faults", 60, faults_of_servers, slow_servers);
-	test_case(s, "resume", 60, twenty_cuts, twenty_kills);
+	test_case(s, "faults", 60, faults_of_servers, slow_servers, every_fault_is_met);
+	test_case(s, "resume", 60, twenty_cuts, creeping, twenty_kills);
 	test_case(s, "mirrors", 30, next_mirror, side_by_side, files, text, full_disk);
 	return s;
 }
