@@ -116,6 +116,7 @@ int cmd_build(
 	};
 
 	(void)status;
+	selection.builds = true;
 	argc = options_rows(rows, argc, argv, e);
 	if (argc < 0)
 		return -1;

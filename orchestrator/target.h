@@ -15,6 +15,7 @@ struct selection {
 	struct str_vec archs, flavors, tools;
 	const char *toolchain, *sysroot, *require, *drift, *compression, *module_key;
 	bool relock; /* packages that left the mirror: lock anew instead of failing */
+	bool builds; /* the targets are for building: a box must be possible here */
 };
 void selection_free(struct selection *s);
 #define _selection_ __attribute__((cleanup(selection_free)))

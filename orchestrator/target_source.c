@@ -5,6 +5,7 @@
 #include "orchestrator/base/log.h"
 #include "orchestrator/data.h"
 #include "orchestrator/target_source.h"
+#include "sysroot/box.h"
 
 #define DAY_SECONDS (24 * 60 * 60)
 
@@ -123,8 +124,8 @@ static int ask_latest(const char *release, struct source_spec *spec,
 }
 
 static int resolve_latest(struct arena *a, const char *release, struct source_spec *spec,
-	const struct options *global, const struct store *store, const char **origin,
-	struct err *e)
+	const struct options *global, const struct selection *selection,
+	const struct store *store, const char **origin, struct err *e)
 {
 	const char *name = resolved_name(a, release, global);
 	_free_ char *cache = NULL, *found = NULL, *text = NULL;
@@ -132,6 +133,9 @@ static int resolve_latest(struct arena *a, const char *release, struct source_sp
 
 	if (read_resolved(a, store, name, global->offline, &spec->version, origin))
 		return 0;
+	/* Who can't build here shouldn't wait for a mirror to learn it. */
+	if (selection->builds && box_probe(e) < 0)
+		return -1;
 	cache = store_dir(store, "cache", e);
 	if (!cache)
 		return -1;
@@ -176,8 +180,8 @@ int target_set_source(struct arena *a, struct workspace *w, const struct options
 		set_keys(a, w, t, &spec.keys, e) < 0)
 		return -1;
 	if (str_eq(spec.version, "latest") &&
-		resolve_latest(a, series_release(w, t->series), &spec, global, store,
-			&origin, e) < 0)
+		resolve_latest(a, series_release(w, t->series), &spec, global, selection,
+			store, &origin, e) < 0)
 		return -1;
 	spec.apt = !str_eq(origin, "kernel.org");
 	if (source_check(&spec, e) < 0)

@@ -28,7 +28,7 @@ static int make_named(
 	return r;
 }
 
-/* An image of three layers with everything that layers can do to each other, made by
+/* An image of four layers with everything that layers can do to each other, made by
  * umoci from bundles; $D/layout, $D/archive.tar, $D/flat. */
 static const char image_script[] =
 	"set -e; cd %s; u='umoci'; umoci init --layout layout; umoci new --image "
@@ -50,6 +50,13 @@ static const char image_script[] =
 	"rm $r/opaque/old; echo 3 >$r/opaque/new; rm $r/etc/link; mkdir $r/etc/link; "
 	"echo 3 >$r/etc/link/x; umoci repack --image layout:x b >/dev/null 2>&1; rm -rf "
 	"b; "
+	/* umoci writes a whiteout for each name; other tools make the directory opaque.
+	 */
+	"mkdir -p l/usr/lib/deep l/etc/link; echo 4 >l/etc/a; "
+	"for d in usr/lib/deep etc/link; do : >l/$d/.wh..wh..opq; echo 4 >l/$d/top; "
+	"done; "
+	"tar -C l --sort=name -cf l.tar etc usr; umoci raw add-layer --image layout:x "
+	"l.tar; "
 	"umoci unpack --rootless --image layout:x want >/dev/null 2>&1; "
 	"skopeo copy -q oci:layout:x dir:flat; tar -C layout -cf archive.tar .";
 
@@ -94,6 +101,8 @@ START_TEST(an_image_is_what_umoci_makes_of_it)
 	list_tree(root, &got);
 	ck_assert_str_eq(want.data, got.data);
 	ck_assert(strstr(got.data, "dir2file f") && !strstr(got.data, "gone"));
+	ck_assert(strstr(got.data, "deep/top f") && !strstr(got.data, "deep/er"));
+	ck_assert(strstr(got.data, "etc/link/top f") && !strstr(got.data, "etc/link/x"));
 }
 END_TEST
 
