@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include "orchestrator/base/pgpkey.h"
 #include "tests/kernel/source_trial.h"
 #include "tests/test.h"
 
@@ -324,12 +325,56 @@ START_TEST(checked_first)
 }
 END_TEST
 
+static size_t primaries(const struct pgp_ring *ring)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < ring->count; i++)
+		n += str_eq(ring->keys[i].primary, ring->keys[i].fingerprint);
+	return n;
+}
+
+/* The README's rows of one ring: "| `<fingerprint>` | ...", below a line that names it.
+ */
+static void check_ring(const char *readme, const char *name)
+{
+	_free_ char *path = test_path("%s/kernel/keys/%s", test_source_dir(), name);
+	_free_ char *heading = test_path("`%s` signs", name);
+	_free_ char *text = xstrdup(readme);
+	_pgp_ring_ struct pgp_ring ring = {0};
+	struct err e = {0};
+	char *line, *pos = strstr(text, heading);
+	size_t rows = 0;
+	ck_ok(pgp_ring_read(path, &ring, &e), &e);
+	ck_assert_ptr_nonnull(pos);
+	while ((line = str_next_line(&pos)) && !(rows && *line != '|')) {
+		if (!str_starts(line, "| `"))
+			continue;
+		line[strcspn(line + 3, "`") + 3] = '\0';
+		const struct pgp_key *key = pgp_ring_find(&ring, line + 3);
+		ck_assert_msg(key && str_eq(key->primary, line + 3), "%s has no %s", name,
+			line + 3);
+		ck_assert(key->algo != PGP_RSA || key->bits >= 2048);
+		rows++;
+	}
+	ck_assert_uint_eq(rows, primaries(&ring));
+}
+
+/* Whom kiln trusts is what its README says, neither less nor more. */
+START_TEST(shipped_keys)
+{
+	_free_ char *path = test_path("%s/kernel/keys/README.md", test_source_dir());
+	_free_ char *readme = test_read(path);
+	check_ring(readme, "sums.asc");
+	check_ring(readme, "developers.asc");
+}
+END_TEST
+
 Suite *suite_source(void);
 Suite *suite_source(void)
 {
 	Suite *s = suite_create("source");
 	const TTest *tests[] = {fetch_and_unpack, older_queue, refusals_of_mirrors,
-		replayed_sums, latest, checked_first};
+		replayed_sums, latest, checked_first, shipped_keys};
 	TCase *tc = tcase_create("kernel.org");
 	tcase_add_unchecked_fixture(tc, source_setup, source_teardown);
 	tcase_set_timeout(tc, 120);
