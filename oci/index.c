@@ -100,13 +100,13 @@ json_t *oci_index_lookup(
 	return NULL;
 }
 
-static bool tag_is_taken(const json_t *index, const char *tag, const char *full_name)
+static bool ref_is_taken(const json_t *index, const char *ref, const char *full_name)
 {
 	json_t *entry;
 	size_t i;
 
 	json_array_foreach(json_object_get(index, "manifests"), i,
-		entry) if (str_eq(annotation(entry, OCI_REF_NAME), tag) &&
+		entry) if (str_eq(annotation(entry, OCI_REF_NAME), ref) &&
 			   !str_eq(annotation(entry, OCI_IMAGE_NAME),
 				   full_name)) return true;
 	return false;
@@ -142,11 +142,14 @@ void oci_index_set_name(
 	const char *slash = strrchr(name, '/');
 	_free_ char *longer = xasprintf("%s:%s", slash ? slash + 1 : name, tag);
 	json_t *manifests = json_object_get(index, "manifests"), *entry;
-	/* Two images of one layout may share a tag, but what a client asks for by its
-	 * ref.name has to be one: the second is called "image:tag". */
-	const char *ref = tag_is_taken(index, tag, full_name) ? longer : tag;
-	size_t i;
+	/* Images of one layout may share a tag, but what a client asks for by its
+	 * ref.name has to be one: the second is called "image:tag", the next by its
+	 * whole name. */
+	const char *const refs[] = {tag, longer, full_name};
+	size_t ref = 0, i;
 
+	while (ref + 1 < ARRAY_LEN(refs) && ref_is_taken(index, refs[ref], full_name))
+		ref++;
 	for (i = json_array_size(manifests); i > 0; i--) {
 		entry = json_array_get(manifests, i - 1);
 		if (str_eq(annotation(entry, OCI_IMAGE_NAME), full_name))
@@ -154,7 +157,8 @@ void oci_index_set_name(
 	}
 	entry = json_deep_copy(descriptor);
 	json_object_set_new(entry, "annotations",
-		json_pack("{s:s, s:s}", OCI_REF_NAME, ref, OCI_IMAGE_NAME, full_name));
+		json_pack("{s:s, s:s}", OCI_REF_NAME, refs[ref], OCI_IMAGE_NAME,
+			full_name));
 	json_array_append_new(manifests, entry);
 	sort_array(manifests, by_name);
 }

@@ -20,7 +20,8 @@ json_t *oci_index_lookup(
 const char *oci_index_name_of(const json_t *descriptor);
 
 /* Puts descriptor (borrowed) under a full name into index.json's value, replacing what
- * had that name; the tag becomes its ref.name unless another image has it already. */
+ * had that name; its ref.name is the tag, "image:tag" or the full name: the first that no
+ * other image has. */
 void oci_index_set_name(
 	json_t *index, json_t *descriptor, const char *name, const char *tag);
 /* Puts a manifest's descriptor into the index of a tag, replacing the one of the same

@@ -92,23 +92,25 @@ START_TEST(order_changes_nothing)
 }
 END_TEST
 
-START_TEST(two_images_with_one_tag)
+START_TEST(images_with_one_tag)
 {
+	static const char *const names[] = {"docker.io/linuxkit/kernel",
+		"docker.io/linuxkit/kernel-perf", "docker.io/linuxkit/kernel-perf",
+		"docker.io/other/kernel-perf", "docker.io/third/kernel-perf"};
 	const char *amd = oci_test_tiny("amd64", "one");
 	const struct oci_tag tags[] = {{"6.12", false}};
 	_free_ char *layout = new_layout();
 	_buf_ struct buf out = {0};
 	struct err e = {0};
 
-	ck_ok(oci_publish(amd, layout, "docker.io/linuxkit/kernel", tags, 1, &e), &e);
-	ck_ok(oci_publish(amd, layout, "docker.io/linuxkit/kernel-perf", tags, 1, &e),
-		&e);
-	ck_ok(oci_publish(amd, layout, "docker.io/linuxkit/kernel-perf", tags, 1, &e),
-		&e);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		ck_ok(oci_publish(amd, layout, names[i], tags, 1, &e), &e);
 	oci_test_sound(layout);
 	ck_assert_int_eq(
 		test_sh(&out, "grep -o 'ref.name\":\"[^\"]*' %s/index.json", layout), 0);
-	ck_assert_str_eq(out.data, "ref.name\":\"kernel-perf:6.12\nref.name\":\"6.12\n");
+	ck_assert_str_eq(out.data, "ref.name\":\"kernel-perf:6.12\nref.name\":\"6.12\n"
+				   "ref.name\":\"docker.io/other/kernel-perf:6.12\n"
+				   "ref.name\":\"docker.io/third/kernel-perf:6.12\n");
 }
 END_TEST
 
@@ -372,7 +374,7 @@ Suite *suite_oci_publish(void)
 	Suite *s = suite_create("oci_publish");
 
 	test_case(s, "tags", 60, a_tag_grows_by_platform, published_is_known,
-		order_changes_nothing, two_images_with_one_tag, foreign_entries_stay,
+		order_changes_nothing, images_with_one_tag, foreign_entries_stay,
 		damage_is_repaired, copies_across_file_systems, no_place_for_a_layout);
 	test_case(s, "many", 240, publishers_at_once, killed_at_any_moment);
 	return s;
