@@ -146,7 +146,7 @@ static int run_kiln(void *arg)
 	return 50;
 }
 
-START_TEST(kiln_build_exits_with_7)
+static void build_exits_with_7(const char *version)
 {
 	struct err e = {0};
 	bool possible = box_probe(&e) == 0;
@@ -158,9 +158,21 @@ START_TEST(kiln_build_exits_with_7)
 	if (!test_need_that(possible, possible ? "a box" : e.msg))
 		return;
 	ck_assert_int_eq(mkdir(series, 0755), 0);
-	test_write(args, "KERNEL_VERSION=6.1.100\n");
+	test_write(args, version);
 	test_write(config, "CONFIG_64BIT=y\n");
 	ck_assert_int_eq(in_forbidden(false, run_kiln, dir), 7);
+}
+
+START_TEST(kiln_build_exits_with_7)
+{
+	build_exits_with_7("KERNEL_VERSION=6.1.100\n");
+}
+END_TEST
+
+/* Nor does it ask which version is the newest. */
+START_TEST(kiln_asks_no_mirror_first)
+{
+	build_exits_with_7("KERNEL_VERSION=latest\n");
 }
 END_TEST
 
@@ -276,8 +288,8 @@ Suite *suite_box_host(void)
 	Suite *s = suite_create("box_host");
 
 	test_case(s, "forbidden", 120, the_knob_is_named, kiln_build_exits_with_7,
-		a_hidden_proc_is_told, probes_are_contained_when_nested,
-		root_needs_no_user_namespace);
+		kiln_asks_no_mirror_first, a_hidden_proc_is_told,
+		probes_are_contained_when_nested, root_needs_no_user_namespace);
 	test_case(s, "person", 30, shell_has_a_terminal, command_in_the_box,
 		kiln_sysroot_shell);
 	return s;
