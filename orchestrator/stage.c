@@ -117,7 +117,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "image",
-		.version = 3,
+		.version = 4,
 		.needs = {"tree", "queue", "archive", "compile", "pack"},
 		.fields = {F(ARCH), F(VERSION), F(FLAVOR), F(SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},
@@ -127,7 +127,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "perf-image",
-		.version = 2,
+		.version = 3,
 		.needs = {"tree", "queue", "perf"},
 		.fields = {F(ARCH), F(VERSION), F(PERF_SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},
