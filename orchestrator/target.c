@@ -180,8 +180,6 @@ static int set_recipe(struct maker *m, struct target *t, struct err *e)
 	if (set_names(m, t, e) < 0 || set_configs(m, t, e) < 0 ||
 		set_patches(m, t, e) < 0)
 		return -1;
-	if (target_set_sysroots(a, m->global, s, m->store, m->sysroot_dirs, t, e) < 0)
-		return -1;
 	return set_identity(m, t, e);
 }
 
@@ -274,6 +272,16 @@ static int add_word(struct maker *m, const char *word, struct err *e)
 		known.data);
 }
 
+/* After all that the workspace can have wrong in any target: --relock may fetch here. */
+static int set_sysroots(struct maker *m, struct err *e)
+{
+	for (size_t i = 0; i < m->out->count; i++)
+		if (target_set_sysroots(&m->out->arena, m->global, m->selection, m->store,
+			    m->sysroot_dirs, &m->out->items[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 int targets_make(struct workspace *w, const struct options *global,
 	const struct selection *selection, const struct store *store,
 	const char *const *sysroot_dirs, int word_count, char **words,
@@ -292,5 +300,5 @@ int targets_make(struct workspace *w, const struct options *global,
 		return err_set(e, ERR_USAGE,
 			"every series of %s is deprecated: name the one to build",
 			w->path);
-	return 0;
+	return set_sysroots(&m, e);
 }

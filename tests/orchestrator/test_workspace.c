@@ -154,13 +154,36 @@ START_TEST(a_bad_workspace_is_one_sentence)
 }
 END_TEST
 
+static const char *const other_rt[] = {"6.1.x/build-args", "KERNEL_VERSION=6.1.176\n",
+	"6.1.x/config-x86_64", "CONFIG_A=y\n", "6.1.x-rt/config-x86_64", "CONFIG_RT=y\n",
+	"6.1.x-rt/build-args", "RT_VERSION=6.1.175-rt63\n", NULL};
+
+/* Before anything is fetched for any target: --relock would ask a mirror that isn't
+ * there, and say so instead. */
+START_TEST(an_rt_version_of_another_kernel_is_said_first)
+{
+	const char *dir = make_workspace(other_rt);
+	_buf_ struct buf out = {0};
+
+	ck_assert_int_eq(test_sh(&out,
+				 "%s -C %s --store %s/store --package-mirror "
+				 "file:///nonexistent plan --relock --arch x86_64 2>&1",
+				 getenv("KILN"), dir, dir),
+		ERR_USAGE);
+	ck_assert_str_eq(out.data,
+		"kiln: RT_VERSION=6.1.175-rt63 is made for the kernel 6.1.175, and "
+		"KERNEL_VERSION is 6.1.176; make both agree\n");
+}
+END_TEST
+
 Suite *suite_workspace(void);
 Suite *suite_workspace(void)
 {
 	Suite *s = suite_create("workspace");
 	TCase *t = tcase_create("bad");
 
-	test_case(s, "good", 4, a_linuxkit_directory_is_one);
+	test_case(s, "good", 4, a_linuxkit_directory_is_one,
+		an_rt_version_of_another_kernel_is_said_first);
 	tcase_add_loop_test(t, a_bad_workspace_is_one_sentence, 0, ARRAY_LEN(bad));
 	suite_add_tcase(s, t);
 	return s;
