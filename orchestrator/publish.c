@@ -93,6 +93,48 @@ static int read_manifest(const char *from, char **digest, uint64_t *size, struct
 	return 0;
 }
 
+#define COLUMNS 90
+
+/* "backtrace: yes" lines become words behind a head, as many to a line as fit. */
+static void print_words(const char *head, const struct str_vec *words)
+{
+	size_t column = COLUMNS;
+
+	STR_VEC_FOREACH (word, words) {
+		if (column + 1 + strlen(word) > COLUMNS) {
+			printf("%s  %-7s", column == COLUMNS ? "" : "\n",
+				word_i ? "" : head);
+			column = 9;
+		}
+		column += (size_t)printf(" %s", word);
+	}
+	if (words->len)
+		putchar('\n');
+}
+
+/* What perf's own build found, and what it went without. */
+static int print_features(const struct session *s, const struct step *perf, struct err *e)
+{
+	_free_ char *dir = store_result(&s->store, perf->stage->name, perf->key);
+	_free_ char *path = fs_join(dir, "features");
+	_str_vec_ struct str_vec with = {0}, without = {0};
+	_buf_ struct buf text = {0};
+	char *pos, *line;
+
+	if (fs_read(AT_FDCWD, path, 1 << 20, &text, e) < 0)
+		return -1;
+	pos = text.data;
+	while (pos && (line = str_next_line(&pos))) {
+		bool yes = str_ends(line, ": yes");
+
+		line[strcspn(line, ":")] = '\0';
+		str_vec_add(yes ? &with : &without, line);
+	}
+	print_words("with", &with);
+	print_words("without", &without);
+	return 0;
+}
+
 static int report_one(const struct session *s, const struct publish_options *o,
 	const struct target *t, const struct step *image, bool perf, struct err *e)
 {
@@ -109,7 +151,7 @@ static int report_one(const struct session *s, const struct publish_options *o,
 	printf("  digest  %s\n  size    %s\n", digest, str_bytes(size));
 	for (size_t i = 1; i < TAGS; i++)
 		printf("  %s  %s\n", i == 1 ? "tags  " : "      ", tags[i].tag);
-	return 0;
+	return perf ? print_features(s, plan_find(image, "perf"), e) : 0;
 }
 
 int publish_report(

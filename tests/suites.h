@@ -50,7 +50,7 @@
 	X(suite_sysroot_debian) \
 	X(suite_sysroot_other) \
 	X(suite_config_cmd) \
-	X(suite_warnings_report) \
+	X(suite_small_build) \
 	X(suite_kconfig) \
 	X(suite_build) \
 	X(suite_hello) \

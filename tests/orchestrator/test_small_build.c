@@ -22,6 +22,11 @@ static const char makefile[] =
 	">$(INSTALL_HDR_PATH)/include/a.h\n"
 	"dtbs_install:\n";
 
+static const char perf_makefile[] =
+	"perf:\n\tprintf 'feature-libelf=1\\nfeature-libperl=0\\nother=1\\n"
+	"feature-zlib=1\\n' >FEATURE-DUMP\n"
+	"\tgcc -nostdlib $(LDFLAGS) -o perf ../../code.c\n";
+
 static const char *dir; /* holds tree, ws and store */
 
 static bool set_up(void)
@@ -34,7 +39,7 @@ static bool set_up(void)
 		return false;
 	dir = kept_path("%s", test_tmpdir());
 	ck_assert_int_eq(test_sh(NULL,
-				 "cd %s && mkdir -p tree ws/6.1.x && mkdir -p "
+				 "cd %s && mkdir -p tree/tools/perf ws/6.1.x && mkdir -p "
 				 "tree/$(dirname %s) && touch tree/%s && "
 				 "echo 'config X\n\tbool' >tree/Kconfig && touch "
 				 "ws/6.1.x/config-%s",
@@ -42,9 +47,19 @@ static bool set_up(void)
 		0);
 	test_write(kept_path("%s/tree/Makefile", dir),
 		kept_path(makefile, arch->images[0], arch->defconfig));
+	test_write(kept_path("%s/tree/tools/perf/Makefile.perf", dir), perf_makefile);
 	test_write(kept_path("%s/ws/6.1.x/build-args", dir),
 		kept_path("KERNEL_VERSION=6.1.5\nKERNEL_SOURCE=%s/tree\n", dir));
 	return true;
+}
+
+static void build(struct buf *out, const char *more)
+{
+	ck_assert_msg(test_sh(out,
+			      "%s -C %s/ws --store %s/store --offline build --sysroot "
+			      "host -o %s/out %s 2>&1",
+			      getenv("KILN"), dir, dir, dir, more) == 0,
+		"%s", buf_str(out));
 }
 
 #define TARGET kept_path("  6.1.x/%s/plain/gcc: ", arch_host()->name)
@@ -79,12 +94,7 @@ START_TEST(a_build_tells_what_is_new)
 
 		if (builds[i].code)
 			test_write(kept_path("%s/tree/code.c", dir), builds[i].code);
-		ck_assert_msg(
-			test_sh(&out,
-				"%s -C %s/ws --store %s/store --offline build --sysroot "
-				"host -o %s/out 2>&1",
-				getenv("KILN"), dir, dir, dir) == 0,
-			"%s", buf_str(&out));
+		build(&out, "");
 		section = strstr(buf_str(&out), "\nwarnings\n");
 		ck_assert_msg(
 			!section == !builds[i].says, "build %zu: %s", i, buf_str(&out));
@@ -97,11 +107,36 @@ START_TEST(a_build_tells_what_is_new)
 }
 END_TEST
 
-Suite *suite_warnings_report(void);
-Suite *suite_warnings_report(void)
+START_TEST(perf_comes_with_its_features)
 {
-	Suite *s = suite_create("warnings_report");
+	_buf_ struct buf out = {0};
+	const char *arch = arch_host()->goarch;
 
-	test_case(s, "builds", 180, a_build_tells_what_is_new);
+	if (!set_up() || !test_need("umoci") ||
+		!test_need(kept_path("%s-strip", arch_host()->triple)))
+		return;
+	test_write(kept_path("%s/tree/code.c", dir), START);
+	build(&out, "--tools perf");
+	ck_assert_msg(strstr(buf_str(&out),
+			      "\n  with    libelf zlib\n  without libperl\nlayout\n"),
+		"%s", buf_str(&out));
+	ck_assert_int_eq(
+		test_sh(NULL,
+			"cd %s && umoci unpack --rootless --image "
+			"out:kernel-perf:6.1.5-%s bundle >log 2>&1 && readelf -lSW "
+			"bundle/rootfs/usr/bin/perf >perf && grep -q LOAD perf && "
+			"! grep -e INTERP -e symtab perf",
+			dir, arch),
+		0);
+}
+END_TEST
+
+Suite *suite_small_build(void);
+Suite *suite_small_build(void)
+{
+	Suite *s = suite_create("small_build");
+
+	test_case(s, "builds", 180, a_build_tells_what_is_new,
+		perf_comes_with_its_features);
 	return s;
 }
