@@ -44,7 +44,7 @@
 	X(suite_workspace) \
 	X(suite_options) \
 	X(suite_stage) \
-	X(suite_why) \
+	X(suite_queue) \
 	X(suite_git) \
 	X(suite_sysroot_make) \
 	X(suite_sysroot_debian) \

@@ -1,6 +1,8 @@
-/* What why says of a stage that a target had and has no longer, or has only now. */
+/* What is said of the RT queue, a stage that only some targets have, before anything
+ * runs: by why, when it came or went, and by the list of what a build without network
+ * lacks. */
 #include <stdlib.h>
-#include "orchestrator/session.h"
+#include "orchestrator/missing.h"
 #include "orchestrator/why.h"
 #include "tests/test.h"
 
@@ -94,13 +96,32 @@ START_TEST(a_queue_comes_and_goes)
 }
 END_TEST
 
-Suite *suite_why(void);
-Suite *suite_why(void)
+START_TEST(a_missing_queue_is_named)
 {
-	Suite *s = suite_create("why");
-	TCase *t = tcase_create("queue");
+	const char *dir = make_workspace();
+	_session_ struct session s = {.store = {.fd = -1, .lock = -1}};
+	struct err e = {0};
+
+	set_rt(dir, "RT_VERSION=6.1.176-rt64\n");
+	open_session(&s, dir);
+	for (size_t i = 0; i < s.plan.count; i++)
+		if (str_eq(s.plan.steps[i]->stage->name, "queue"))
+			plan_want(s.plan.steps[i]);
+	ck_fails(missing_inputs(&s, &e), &e, ERR_NETWORK,
+		"--offline, and these inputs are missing (bring them in with 'kiln "
+		"fetch'):\n  patches-6.1.176-rt64.tar.sign\n"
+		"  patches-6.1.176-rt64.tar.xz\n  projects/rt/6.1/sha256sums.asc");
+}
+END_TEST
+
+Suite *suite_queue(void);
+Suite *suite_queue(void)
+{
+	Suite *s = suite_create("queue");
+	TCase *t = tcase_create("why");
 
 	tcase_add_loop_test(t, a_queue_comes_and_goes, 0, ARRAY_LEN(changes));
 	suite_add_tcase(s, t);
+	test_case(s, "offline", 4, a_missing_queue_is_named);
 	return s;
 }
