@@ -43,6 +43,11 @@ sed -i 's|^#!/bin/busybox|#!/bin/busybox|' "$work/i/init"
 chmod +x "$work/i/init"
 (cd "$work/i" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
 
+kernel=$root/kernel
+if [ "$arch" = riscv64 ]; then # a gzipped Image, as LinuxKit's; this QEMU takes it plain only
+	gzip -dc "$kernel" >"$work/Image"
+	kernel=$work/Image
+fi
 case $arch in
 amd64) set -- qemu-system-x86_64 -M q35 -cpu max -append "console=ttyS0 panic=-1 quiet no_timer_check" ;;
 arm64) set -- qemu-system-aarch64 -M virt -cpu cortex-a57 -append "console=ttyAMA0 panic=-1 quiet" ;;
@@ -50,4 +55,4 @@ riscv64) set -- qemu-system-riscv64 -M virt -append "console=ttyS0 panic=-1 quie
 *) echo "unknown architecture $arch" >&2; exit 2 ;;
 esac
 timeout "${BOOT_TIMEOUT:-300}" "$@" -m 512 -accel tcg -nographic -no-reboot -net none \
-	-kernel "$root/kernel" -initrd "$work/initrd" </dev/null | tr -d '\r'
+	-kernel "$kernel" -initrd "$work/initrd" </dev/null | tr -d '\r'
