@@ -28,6 +28,25 @@ static void build(const struct arch *arch, const char *layout)
 		"%s", out.data);
 }
 
+/* Device trees are there for the architectures that boot by them, and only there. */
+static void check_dtbs(const struct arch *arch, const char *rootfs)
+{
+	_buf_ struct buf out = {0};
+
+	ck_assert_int_eq(
+		test_sh(&out,
+			"tar tf %s/kernel.tar | grep -c '^\\./boot/dtb/.*\\.dtb$'; "
+			"for d in $(tar tf %s/kernel.tar | grep '\\.dtb$'); do "
+			"tar xOf %s/kernel.tar $d | od -An -tx1 -N4; done | sort -u",
+			rootfs, rootfs, rootfs),
+		0);
+	if (arch->dtbs)
+		ck_assert_msg(atoi(out.data) > 0 && strstr(out.data, "\n d0 0d fe ed\n"),
+			"%s", out.data);
+	else
+		ck_assert_str_eq(buf_str(&out), "0\n");
+}
+
 static void say_hello(const char *arch_name)
 {
 	struct err e = {0};
@@ -52,6 +71,7 @@ static void say_hello(const char *arch_name)
 		test_sh(&out, "umoci unpack --rootless --image %s:%s %s/bundle 2>&1",
 			layout, str_trim(tag.data), dir) == 0,
 		"umoci: %s", buf_str(&out));
+	check_dtbs(arch, rootfs);
 	buf_clear(&out);
 	ck_assert_int_eq(test_sh(&out,
 				 "tar tf %s/kernel.tar | sed -n "
@@ -77,11 +97,20 @@ START_TEST(hello_x86_64)
 }
 END_TEST
 
+/* The one cross compile among the whole builds: dtbs, a devkit whose programs run here
+ * and whose headers are of another machine, a boot under TCG. */
+START_TEST(hello_aarch64)
+{
+	say_hello("aarch64");
+}
+END_TEST
+
 Suite *suite_hello(void);
 Suite *suite_hello(void)
 {
 	Suite *s = suite_create("hello");
 
 	test_case(s, "x86_64", 3600, hello_x86_64);
+	test_case(s, "aarch64", 3600, hello_aarch64);
 	return s;
 }
