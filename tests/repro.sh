@@ -115,11 +115,11 @@ cp -r "$workspace" "$a/ws"
 cp -r "$workspace" "$b/w"
 [ -z "$user" ] || chown -R "$user" "$top/b"
 
-echo "== one: $(id -un), $a, -j2, umask 022, UTC, C, $(hostname), $(date +%F)"
-one build --relock --no-ccache -j2 -o "$a/out" "$@"
+echo "== one: $(id -un), $a, -j1, umask 022, UTC, C, $(hostname), $(date +%F)"
+one build --relock --no-ccache -j1 -o "$a/out" "$@"
 
 # Sources and roots with the clock as it is; what else the check made is made again.
-echo "== two: ${user:-a user namespace}, $b, -j3, umask 077, Asia/Kathmandu, ${lang:-C}," \
+echo "== two: ${user:-a user namespace}, $b, -j4, umask 077, Asia/Kathmandu, ${lang:-C}," \
 	"elsewhere, $(date -d "+$days days" +%F)"
 perf=
 for word in "$@"; do [ "$word" != perf ] || perf=1; done
@@ -136,7 +136,7 @@ for root in "$b"/s/tools/*/root "$b"/s/sysroot/*/root; do
 	[ "$seen" -gt $(($(date +%s) + days * 86400)) ] ||
 		{ echo "repro.sh: the clock did not move in $root" >&2; exit 1; }
 done
-two_kiln "$top/clock.so" build --relock --no-ccache -j3 -o "$b/o" "$@"
+two_kiln "$top/clock.so" build --relock --no-ccache -j4 -o "$b/o" "$@"
 
 # Names, types, modes, links and digests of all results. A recipe's comments name the
 # files of this workspace, and are in no key.
