@@ -13,12 +13,11 @@
 #define MADE_PERF "tools/perf/perf"
 #define MADE_DUMP "tools/perf/FEATURE-DUMP"
 
-/* From 6.4 on perf wants libtraceevent from outside, and stops where it is missing; older
- * ones carry it and ignore the variable. */
-static bool has_traceevent(const struct kbuild *k)
+/* Whether the root has a library that links statically: "traceevent". */
+static bool has_library(const struct kbuild *k, const char *name)
 {
 	_free_ char *path =
-		xasprintf("%s/usr/lib/%s/libtraceevent.a", k->root, k->arch->triple);
+		xasprintf("%s/usr/lib/%s/lib%s.a", k->root, k->arch->triple, name);
 
 	return fs_exists(AT_FDCWD, path);
 }
@@ -30,9 +29,17 @@ static int build(const struct kbuild *k, struct err *e)
 		 * which would leave the jobserver. */
 		"-f", "Makefile.perf", "LDFLAGS=-static -Wl,--build-id=sha1", "WERROR=0",
 		/* No interpreter links statically, and none is in the image. */
-		"NO_LIBPYTHON=1", "NO_LIBPERL=1", "perf", NULL, NULL};
+		"NO_LIBPYTHON=1", "NO_LIBPERL=1",
+		/* perf's own list for a static link names libebl, which is a part of
+		 * libdw since elfutils 0.177, and leaves out zstd, which newer libelfs
+		 * need: it would do without DWARF. */
+		has_library(k, "zstd") ? "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2 -lzstd"
+				       : "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2",
+		"perf", NULL, NULL};
 
-	if (!has_traceevent(k))
+	/* From 6.4 on perf wants libtraceevent from outside, and stops where it is
+	 * missing; older ones carry it and ignore the variable. */
+	if (!has_library(k, "traceevent"))
 		args[ARRAY_LEN(args) - 2] = "NO_LIBTRACEEVENT=1";
 	return kmake(k, "perf", args, NULL, e);
 }

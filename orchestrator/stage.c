@@ -108,7 +108,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "perf",
-		.version = 1,
+		.version = 2,
 		.needs = {"tree", "patch", "perf-sysroot"},
 		.fields = {F(ARCH), F(TOOLCHAIN)},
 		.cost = 120,
