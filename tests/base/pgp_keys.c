@@ -10,6 +10,7 @@ static char *home;
 
 void pgp_start(void)
 {
+	free(home);
 	home = xstrdup(test_tmpdir());
 	ck_assert_int_eq(chmod(home, 0700), 0);
 	setenv("GNUPGHOME", home, 1);
