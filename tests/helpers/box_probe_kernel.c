@@ -247,8 +247,10 @@ static int other_numbers(void)
 static int raise_priority(void)
 {
 	struct rlimit core;
+	int now = getpriority(PRIO_PROCESS, 0);
 
-	if (setpriority(PRIO_PROCESS, 0, -5) == 0)
+	/* kiln may have been started with a priority of its own; -20 is the highest. */
+	if (now > -20 && setpriority(PRIO_PROCESS, 0, now - 1) == 0)
 		return escaped("raised its priority");
 	getrlimit(RLIMIT_CORE, &core);
 	return core.rlim_max == 0 ? 0 : escaped("may dump core");
