@@ -104,6 +104,6 @@ void progress_draw(struct progress_view *v, const struct progress_row *rows, siz
 			line.data);
 	}
 	v->lines = (unsigned)count;
-	fwrite(screen.data, 1, screen.len, stderr);
+	fputs(buf_str(&screen), stderr);
 	fflush(stderr);
 }
