@@ -117,26 +117,14 @@ static int fetch_layout(struct fetch *f, int out, struct source_info *info, stru
 /* KERNEL_SOURCE=<url>: the pin is the proof. */
 static int fetch_url(struct fetch *f, int out, struct source_info *info, struct err *e)
 {
-	const struct source_spec *s = f->spec;
-	_free_ char *name = xasprintf("source-%s", s->pin);
-	struct download d = {
-		.urls = (const char *const[]){s->url, NULL},
-		.dirfd = f->cache,
-		.name = name,
-		.sha256 = s->pin,
-		.max_size = SOURCE_TARBALL_LIMIT,
-		.what = s->url,
-	};
-	if (f->env->offline && !fs_exists(f->cache, name))
-		return err_set(e, ERR_NETWORK,
-			"%s is not in the cache, and --offline forbids fetching it",
-			s->url);
-	/* With the digest right it asks nobody: offline too. */
-	if (download_file(&d, e) || keep(f->cache, name, out, SOURCE_TARBALL, e))
+	const struct given g = source_given(f->spec);
+	_free_ char *name = given_cache_name(&g);
+	if (given_bring(&g, f->cache, f->env->offline, e) ||
+		keep(f->cache, name, out, SOURCE_TARBALL, e))
 		return -1;
-	info->url = download_url_public(s->url);
-	info->sha256 = xstrdup(s->pin);
-	source_info_prove(info, "sha256 pinned by KERNEL_SHA256");
+	info->url = download_url_public(g.place);
+	info->sha256 = xstrdup(g.pin);
+	source_info_prove(info, "sha256 pinned by %s", g.pin_key);
 	return 0;
 }
 
@@ -206,8 +194,8 @@ int source_missing(const struct source_spec *asked, const struct source_env *env
 	if (fetch_open(&f, spec, env, e))
 		return -1;
 	if (spec->url) {
-		_free_ char *name = xasprintf("source-%s", spec->pin);
-		if (!fs_exists(f.cache, name))
+		const struct given g = source_given(spec);
+		if (given_is_missing(&g, f.cache))
 			str_vec_add(missing, spec->url);
 		return 0;
 	}

@@ -2,6 +2,7 @@
 #ifndef KILN_SOURCE_INT_H
 #define KILN_SOURCE_INT_H
 
+#include "kernel/given.h"
 #include "kernel/source.h"
 #include "orchestrator/base/digest.h"
 #include "orchestrator/base/gpgv.h"
@@ -35,7 +36,8 @@ char *source_kernel_dir(const char *version); /* "v6.x" */
 char *source_rt_dir(const char *rt);	      /* "projects/rt/6.1" */
 /* The same with NULL for every empty text. */
 struct source_spec source_spec_plain(const struct source_spec *spec);
-bool source_is_url(const char *s);
+/* KERNEL_SOURCE and its pin. */
+struct given source_given(const struct source_spec *spec);
 /* Whether spec names a tree or a file of this host. */
 bool source_is_local(const struct source_spec *spec);
 /* The mirrors of env, kernel.org where none is named. */
@@ -96,7 +98,6 @@ int source_apt_fetch(const struct source_spec *spec, const struct source_env *en
 	int out, struct source_info *info, struct err *e);
 
 /* ---- source_local.c: KERNEL_SOURCE=/path */
-int source_local_identity(const char *path, char **identity, struct err *e);
 /* Leaves a tarball's bytes as linux.tar.xz; of a tree only its identity. */
 int source_local_fetch(
 	const struct source_spec *spec, int out, struct source_info *info, struct err *e);

@@ -76,14 +76,15 @@ struct source_spec source_spec_plain(const struct source_spec *spec)
 	return s;
 }
 
-bool source_is_url(const char *s)
+struct given source_given(const struct source_spec *spec)
 {
-	return s && strstr(s, "://");
+	return (struct given){
+		"KERNEL_SOURCE", or_null(spec->url), "KERNEL_SHA256", or_null(spec->pin)};
 }
 
 bool source_is_local(const struct source_spec *spec)
 {
-	return spec->url && *spec->url && !source_is_url(spec->url);
+	return spec->url && *spec->url && !given_is_url(spec->url);
 }
 
 const char *const *source_mirrors(const struct source_env *env)
@@ -120,20 +121,13 @@ static int check_rt(const struct source_spec *spec, struct err *e)
 int source_check(const struct source_spec *asked, struct err *e)
 {
 	const struct source_spec plain = source_spec_plain(asked), *spec = &plain;
+	const struct given given = source_given(spec);
 	if (!source_is_version(spec->version))
 		return err_set(e, ERR_USAGE,
 			"KERNEL_VERSION=%s is no kernel version; it looks like 6.1.176",
 			spec->version ? spec->version : "");
-	if (spec->pin && !digest_is_sha256(spec->pin))
-		return err_set(e, ERR_USAGE,
-			"KERNEL_SHA256=%s is no sha256; it has 64 lower-case hex digits",
-			spec->pin);
-	if (source_is_url(spec->url) && !spec->pin)
-		return err_set(e, ERR_USAGE,
-			"KERNEL_SOURCE=%s needs KERNEL_SHA256=<sha256 of the file> "
-			"beside it: "
-			"nothing else would prove it",
-			spec->url);
+	if (given_check(&given, e))
+		return -1;
 	if (!spec->url && source_is_candidate(spec->version))
 		return err_set(e, ERR_USAGE,
 			"%s is a release candidate, and nobody signs its tarball: give "

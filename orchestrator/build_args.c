@@ -11,6 +11,8 @@ static const char *const names[ARG_COUNT] = {
 	[ARG_RT_VERSION] = "RT_VERSION",
 	[ARG_DEBUG] = "DEBUG",
 	[ARG_EXTRA] = "EXTRA",
+	[ARG_INTEL_UCODE] = "INTEL_UCODE",
+	[ARG_INTEL_UCODE_SHA256] = "INTEL_UCODE_SHA256",
 };
 
 const char *build_arg_name(enum build_arg arg)

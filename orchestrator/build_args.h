@@ -7,14 +7,16 @@
 #include "orchestrator/base/mem.h"
 
 enum build_arg {
-	ARG_KERNEL_VERSION, /* "6.12.59", "6.13-rc2" or "latest" */
-	ARG_KERNEL_SERIES,  /* must agree with the directory */
-	ARG_BUILD_IMAGE,    /* LinuxKit's builder image: maps to a sysroot */
-	ARG_KERNEL_SHA256,  /* pin of the .tar.xz */
-	ARG_KERNEL_SOURCE,  /* a URL or a local tree instead of kernel.org */
-	ARG_RT_VERSION,	    /* "6.1.176-rt64" */
-	ARG_DEBUG,	    /* "-dbg": LinuxKit's common/build-args-debug */
-	ARG_EXTRA,	    /* "-foo" */
+	ARG_KERNEL_VERSION,	/* "6.12.59", "6.13-rc2" or "latest" */
+	ARG_KERNEL_SERIES,	/* must agree with the directory */
+	ARG_BUILD_IMAGE,	/* LinuxKit's builder image: maps to a sysroot */
+	ARG_KERNEL_SHA256,	/* pin of the .tar.xz */
+	ARG_KERNEL_SOURCE,	/* a URL or a local tree instead of kernel.org */
+	ARG_RT_VERSION,		/* "6.1.176-rt64" */
+	ARG_DEBUG,		/* "-dbg": LinuxKit's common/build-args-debug */
+	ARG_EXTRA,		/* "-foo" */
+	ARG_INTEL_UCODE,	/* a release of Intel's microcode: a URL, or a path */
+	ARG_INTEL_UCODE_SHA256, /* its pin */
 	ARG_COUNT,
 };
 

@@ -12,6 +12,10 @@ tests="check openssl binutils gzip git gpg gpgv gpg-agent kmod skopeo umoci podm
 	qemu-system-x86 qemu-utils busybox-static cpio strace util-linux xz-utils zstd
 	patch gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu zip
 	clang dpkg-dev ccache qemu-system-arm qemu-system-misc"
+# Debian has it for x86 alone.
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64 | i386) tests="$tests iucode-tool" ;;
+esac
 
 check=
 [ "${1:-}" = --check ] && check=1 && shift

@@ -22,6 +22,9 @@ static const char *const names[FIELD_COUNT] = {
 	[FIELD_FLAVOR] = "flavor",
 	[FIELD_DRIFT] = "config-drift",
 	[FIELD_MODULE_KEY] = "module-key",
+	[FIELD_UCODE] = "intel-ucode",
+	[FIELD_UCODE_PIN] = "intel-ucode-pin",
+	[FIELD_UCODE_ID] = "intel-ucode-id",
 	[FIELD_COMPRESSION] = "compression",
 	[FIELD_REVISION] = "revision",
 };

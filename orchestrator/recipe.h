@@ -27,6 +27,9 @@ enum field {
 	FIELD_FLAVOR,	    /* "plain" or "dbg" */
 	FIELD_DRIFT,	    /* what becomes of an asked symbol that isn't kept */
 	FIELD_MODULE_KEY,   /* files: the key's file; its digest is the field */
+	FIELD_UCODE,	    /* INTEL_UCODE of a machine that has use for it, or "" */
+	FIELD_UCODE_PIN,    /* sha256 it must have, or "" */
+	FIELD_UCODE_ID,	    /* content of a local one, or "" */
 	FIELD_COMPRESSION,  /* of layers */
 	FIELD_REVISION,	    /* git commit of a clean workspace, or "" */
 	FIELD_COUNT,

@@ -63,6 +63,16 @@ const struct stage stages[] = {
 		.missing = step_perf_sysroot_missing,
 	},
 	{
+		.name = "ucode",
+		.version = 1,
+		.fields = {F(UCODE), F(UCODE_PIN), F(UCODE_ID)},
+		.only_with = F(UCODE),
+		.cost = 2,
+		.noun = "fetching Intel's microcode",
+		.run = step_ucode,
+		.missing = step_ucode_missing,
+	},
+	{
 		.name = "patch",
 		.version = 1,
 		.needs = {"tree", "queue", "tools"},
@@ -118,7 +128,7 @@ const struct stage stages[] = {
 	{
 		.name = "image",
 		.version = 4,
-		.needs = {"tree", "queue", "archive", "compile", "pack"},
+		.needs = {"tree", "queue", "ucode", "archive", "compile", "pack"},
 		.fields = {F(ARCH), F(VERSION), F(FLAVOR), F(SYSROOT), F(BUILD_IMAGE),
 			F(COMPRESSION), F(REVISION), F(LOCALVERSION)},
 		.cost = 10,

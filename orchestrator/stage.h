@@ -6,7 +6,7 @@
 #include "orchestrator/recipe.h"
 #include "orchestrator/store.h"
 
-#define STAGE_MAX_NEEDS	 5
+#define STAGE_MAX_NEEDS	 6
 #define STAGE_MAX_FIELDS 12
 
 struct step_run;
@@ -87,6 +87,8 @@ int step_sysroot(struct step_run *r, struct err *e);
 int step_sysroot_missing(struct step_run *r, struct str_vec *missing, struct err *e);
 int step_perf_sysroot(struct step_run *r, struct err *e);
 int step_perf_sysroot_missing(struct step_run *r, struct str_vec *missing, struct err *e);
+int step_ucode(struct step_run *r, struct err *e);
+int step_ucode_missing(struct step_run *r, struct str_vec *missing, struct err *e);
 int step_patch(struct step_run *r, struct err *e);
 int step_archive(struct step_run *r, struct err *e);
 int step_config(struct step_run *r, struct err *e);

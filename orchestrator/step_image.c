@@ -1,6 +1,7 @@
 /* The stages that write images: the kernel's and perf's. */
 #include <fcntl.h>
 #include <unistd.h>
+#include "kernel/ucode.h"
 #include "oci/image.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/json.h"
@@ -110,6 +111,24 @@ static void add_proofs(struct step_run *r, const struct origin *o, struct labels
 		arena_printf(&r->arena, "%s; %s", tree->proof, queue->proof));
 }
 
+/* The microcode of an image that has some, and where that is from. */
+static int add_ucode(
+	struct step_run *r, struct file_list *files, struct labels *l, struct err *e)
+{
+	_source_info_ struct source_info info = {0};
+	const char *dir = step_need(r, "ucode", NULL);
+
+	if (!dir)
+		return 0;
+	if (source_info_read(dir, &info, e) < 0)
+		return -1;
+	add_file(files, UCODE_CPIO, step_need(r, "ucode", UCODE_CPIO));
+	add_file(files, UCODE_LICENSE, step_need(r, "ucode", UCODE_LICENSE));
+	add_label(l, "kiln.ucode.source", arena_strdup(&r->arena, info.url));
+	add_label(l, "kiln.ucode.proof", arena_strdup(&r->arena, info.proof));
+	return 0;
+}
+
 /* What is said of where an image comes from, the same for the kernel's and perf's. */
 static void add_provenance(struct step_run *r, enum field sysroot,
 	const struct origin *origin, struct labels *l)
@@ -178,7 +197,7 @@ int step_image(struct step_run *r, struct err *e)
 	add_file(&debug, "vmlinux", step_need(r, "compile", "vmlinux"));
 	add_provenance(r, FIELD_SYSROOT, &origin, &labels);
 	add_label(&labels, "org.opencontainers.image.title", "Linux kernel");
-	if (add_toolchain(r, &labels, e) < 0)
+	if (add_toolchain(r, &labels, e) < 0 || add_ucode(r, &kernel, &labels, e) < 0)
 		return -1;
 	const struct oci_layer layers[] = {
 		/* Packed already, so the compressor only stores it. An uncompressed layer

@@ -1,8 +1,9 @@
 /* The stages that bring something in, and what they would need the network for: source,
- * tree, queue, sysroots. */
+ * tree, queue, microcode, sysroots. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "kernel/ucode.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/step_common.h"
 #include "orchestrator/target.h"
@@ -153,6 +154,37 @@ int step_queue_missing(struct step_run *r, struct str_vec *missing, struct err *
 	return queue_job(r, &j, e) < 0
 		       ? -1
 		       : source_queue_missing(&j.spec, &j.env, missing, e);
+}
+
+static int ucode_job(struct step_run *r, struct given *g, char **cache,
+	struct ucode_env *env, struct err *e)
+{
+	*g = ucode_given(step_text(r, FIELD_UCODE), step_text(r, FIELD_UCODE_PIN));
+	*cache = store_dir(r->env->store, "cache", e);
+	*env = (struct ucode_env){*cache, r->scratch, r->env->offline};
+	return *cache ? 0 : -1;
+}
+
+int step_ucode(struct step_run *r, struct err *e)
+{
+	_free_ char *cache = NULL;
+	struct given g;
+	struct ucode_env env;
+
+	if (ucode_job(r, &g, &cache, &env, e) < 0)
+		return -1;
+	return ucode_make(&g, step_text(r, FIELD_UCODE_ID), &env, r->out, e);
+}
+
+int step_ucode_missing(struct step_run *r, struct str_vec *missing, struct err *e)
+{
+	_free_ char *cache = NULL;
+	struct given g;
+	struct ucode_env env;
+
+	return ucode_job(r, &g, &cache, &env, e) < 0
+		       ? -1
+		       : ucode_missing(&g, &env, missing, e);
 }
 
 /* What a sysroot stage's root has to be good for. */

@@ -205,7 +205,7 @@ static int add_target(struct maker *m, const struct series *series, const char *
 	t->debug = str_eq(flavor, "dbg");
 	if (target_set_source(&out->arena, m->w, m->global, m->selection, m->store,
 		    version, t, e) < 0 ||
-		set_recipe(m, t, e) < 0)
+		target_set_ucode(&out->arena, t, e) < 0 || set_recipe(m, t, e) < 0)
 		return -1;
 	for (size_t i = 0; i < out->count; i++)
 		if (str_eq(out->items[i].name, t->name))

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
+#include "kernel/ucode.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/log.h"
 #include "orchestrator/data.h"
@@ -196,5 +197,23 @@ int target_set_source(struct arena *a, struct workspace *w, const struct options
 	recipe_set(a, &t->recipe, FIELD_SOURCE_URL, spec.url);
 	recipe_set(a, &t->recipe, FIELD_SOURCE_ID, identity);
 	recipe_set(a, &t->recipe, FIELD_REQUIRE, require);
+	return 0;
+}
+
+int target_set_ucode(struct arena *a, struct target *t, struct err *e)
+{
+	const struct build_arg_value *place = &t->series->args.value[ARG_INTEL_UCODE];
+	const struct build_arg_value *pin =
+		&t->series->args.value[ARG_INTEL_UCODE_SHA256];
+	const struct given g = ucode_given(place->text, pin->text);
+	_free_ char *identity = NULL;
+
+	if (!t->arch->intel_ucode || !g.place)
+		return 0;
+	if (given_check(&g, e) < 0 || given_identity(&g, &identity, NULL, e) < 0)
+		return err_wrap(e, "%s:%d", place->file, place->line);
+	recipe_set(a, &t->recipe, FIELD_UCODE, g.place);
+	recipe_set(a, &t->recipe, FIELD_UCODE_PIN, g.pin);
+	recipe_set(a, &t->recipe, FIELD_UCODE_ID, identity);
 	return 0;
 }

@@ -10,5 +10,8 @@
 int target_set_source(struct arena *a, struct workspace *w, const struct options *global,
 	const struct selection *selection, const struct store *store, const char *version,
 	struct target *t, struct err *e);
+/* Sets the fields of the microcode, for a machine that has use for it and a series that
+ * gives it. */
+int target_set_ucode(struct arena *a, struct target *t, struct err *e);
 
 #endif

@@ -17,6 +17,7 @@
 	X(suite_source) \
 	X(suite_source_cache) \
 	X(suite_source_other) \
+	X(suite_ucode) \
 	X(suite_gpgv) \
 	X(suite_download) \
 	X(suite_archive) \

@@ -21,6 +21,7 @@ static const struct arch x86_64 = {
 	.defconfig_target = "defconfig",
 	.images = {"arch/x86/boot/bzImage"},
 	.elf_machine = EM_X86_64,
+	.intel_ucode = 1,
 	.qemu = "qemu-system-x86_64",
 	.qemu_machine = "q35",
 	.qemu_cpu = "max",

@@ -18,6 +18,7 @@ struct arch {
 	const char *images[3]; /* paths of the boot image, the first that exists is it */
 	int elf_machine;       /* EM_* */
 	int dtbs;	       /* whether dtbs_install belongs to the product */
+	int intel_ucode;       /* whether Intel's processor microcode does */
 	const char *qemu;      /* qemu-system-* program, for tests and hints */
 	const char *qemu_machine; /* -M */
 	const char *qemu_cpu;	  /* -cpu */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "sysroot/box.h"
 #include "tests/kernel/kernel_test.h"
+#include "tests/kernel/ucode_release.h"
 #include "tests/test.h"
 #include "toolchains/arch.h"
 
@@ -133,12 +134,55 @@ START_TEST(perf_comes_with_its_features)
 }
 END_TEST
 
+/* What ships for x86_64, and what a newer release costs. */
+START_TEST(an_image_has_its_microcode)
+{
+	_buf_ struct buf out = {0};
+	const char *release, *args;
+
+	if (!test_need_that(arch_host()->intel_ucode, "an x86_64 host") || !set_up() ||
+		!test_need("umoci"))
+		return;
+	release = ucode_release_make();
+	args = kept_path("%s/ws/6.1.x/build-args", dir);
+	ck_assert_int_eq(test_sh(NULL, "echo INTEL_UCODE=%s >>%s", release, args), 0);
+	test_write(kept_path("%s/tree/code.c", dir), START);
+	build(&out, "");
+	ck_assert_msg(
+		test_sh(&out,
+			"cd %s && umoci unpack --rootless --image out:6.1.5-amd64 bundle "
+			">log 2>&1 && cmp bundle/rootfs/intel-ucode-license.txt "
+			"%s/license && cpio -t --quiet <bundle/rootfs/intel-ucode.cpio | "
+			"grep -x kernel/x86/microcode/GenuineIntel.bin && grep -rq "
+			"'kiln.ucode.proof\":\"none: local; 5 updates' out/blobs",
+			dir, release) == 0,
+		"%s", buf_str(&out));
+	/* Nothing is compiled for a change of the microcode. */
+	ck_assert_int_eq(test_sh(NULL, "rm %s/intel-ucode/06-b7-01", release), 0);
+	buf_clear(&out);
+	build(&out, "");
+	ck_assert_msg(strstr(buf_str(&out), "microcode") &&
+			      strstr(buf_str(&out), "writing the image") &&
+			      !strstr(buf_str(&out), "compiling"),
+		"%s", buf_str(&out));
+	buf_clear(&out);
+	ck_assert_int_eq(test_sh(NULL, "sed -i 's|^INTEL_UCODE=|&/no|' %s", args), 0);
+	ck_assert_int_eq(test_sh(&out, "%s -C %s/ws --store %s/store plan 2>&1",
+				 getenv("KILN"), dir, dir),
+		2);
+	ck_assert_msg(
+		strstr(buf_str(&out), kept_path("%s:3: INTEL_UCODE=/no%s: No such file",
+					      args, release)),
+		"%s", buf_str(&out));
+}
+END_TEST
+
 Suite *suite_small_build(void);
 Suite *suite_small_build(void)
 {
 	Suite *s = suite_create("small_build");
 
 	test_case(s, "builds", 180, a_build_tells_what_is_new,
-		perf_comes_with_its_features);
+		perf_comes_with_its_features, an_image_has_its_microcode);
 	return s;
 }

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include "orchestrator/base/fs.h"
 #include "orchestrator/plan.h"
+#include "orchestrator/target_source.h"
 #include "tests/test.h"
 
 /* The table is the graph only if it can be run from top to bottom. */
@@ -203,6 +204,38 @@ START_TEST(a_false_source_is_dropped)
 }
 END_TEST
 
+/* Each architecture's own, and a series that says nothing of it. */
+START_TEST(only_a_machine_that_has_use_for_it_gets_microcode)
+{
+	static const char url[] = "https://microcode.invalid/release.tar.gz";
+	static const char pin[] =
+		"00000000000000000000000000000000000000000000000000000000000000ff";
+	_store_ struct store s = {.fd = -1, .lock = -1};
+	struct arena arena = {0};
+	struct err e = {0};
+
+	ck_ok(store_open(&s, test_tmpdir(), false, &e), &e);
+	for (int given = 0; given < 2; given++) {
+		struct series series = {.name = "6.1.x"};
+
+		series.args.value[ARG_INTEL_UCODE].text = given ? url : NULL;
+		series.args.value[ARG_INTEL_UCODE_SHA256].text = pin;
+		for (const struct arch *const *a = arch_all(); *a; a++) {
+			_plan_ struct plan p = {.arena = &arena};
+			struct target t = a_target((*a)->name, "");
+
+			t.series = &series;
+			t.arch = *a;
+			ck_ok(target_set_ucode(&arena, &t, &e), &e);
+			plan_add(&p, &s, &t, stage_find("image"));
+			ck_assert_uint_eq(steps_of(&p, "ucode"),
+				given && str_eq((*a)->name, "x86_64"));
+		}
+	}
+	arena_free(&arena);
+}
+END_TEST
+
 Suite *suite_stage(void);
 Suite *suite_stage(void)
 {
@@ -211,7 +244,8 @@ Suite *suite_stage(void)
 
 	test_case(s, "table", 4, needs_stand_above, every_field_is_read_by_someone,
 		a_declared_field_is_read, a_queue_needs_no_tree_of_its_own,
-		a_need_is_there_or_not, a_false_source_is_dropped);
+		a_need_is_there_or_not, a_false_source_is_dropped,
+		only_a_machine_that_has_use_for_it_gets_microcode);
 	tcase_add_test_raise_signal(t, an_undeclared_field_aborts, SIGABRT);
 	tcase_add_test_raise_signal(t, an_undeclared_need_aborts, SIGABRT);
 	suite_add_tcase(s, t);

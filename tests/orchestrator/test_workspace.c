@@ -104,7 +104,7 @@ static const struct {
 	{{"6.12.x/build-args", "KERNEL_VERSION=6.12.59\nCOLOUR=red\n", NULL},
 		"@/6.12.x/build-args:2: unknown key 'COLOUR'; known are KERNEL_VERSION, "
 		"KERNEL_SERIES, BUILD_IMAGE, KERNEL_SHA256, KERNEL_SOURCE, RT_VERSION, "
-		"DEBUG, EXTRA"},
+		"DEBUG, EXTRA, INTEL_UCODE, INTEL_UCODE_SHA256"},
 	{{"6.12.x/build-args", "\nKERNEL_VERSION=6.12.\n", NULL},
 		"@/6.12.x/build-args:2: '6.12.' is no kernel version: expected one like "
 		"6.12.59, or latest"},
