@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/e2e.h"
+#include "tests/kernel/kernel_test.h"
 
 /* Unpacks a tag of a layout with umoci; returns the rootfs. */
 static char *unpack(const char *layout, const char *tag)
@@ -127,6 +128,52 @@ START_TEST(why_names_the_one_thing)
 }
 END_TEST
 
+/* Runs LinuxKit's recipe where the kernel was built, before kiln takes anything; what it
+ * packs is listed below scripts/, which the devkit holds whole. */
+static const char recipe_makefile[] =
+	".NOTPARALLEL:\n.PHONY: FORCE\nGNUmakefile: ;\n"
+	"%: FORCE\n\t+$(MAKE) -f Makefile $@\n"
+	"all: FORCE\n\t+$(MAKE) -f Makefile all\n"
+	"\t+sh scripts/recipe.sh /tmp/recipe\n"
+	"\tmkdir scripts/recipe && mv /tmp/recipe/*.list scripts/recipe\n";
+
+static void add_recipe_patch(const char *ws)
+{
+	test_sh(NULL,
+		"mkdir -p %s/r/a %s/r/b/scripts && cp %s/tests/data/recipe.sh "
+		"%s/r/b/scripts",
+		ws, ws, test_source_dir(), ws);
+	test_write(kept_path("%s/r/b/GNUmakefile", ws), recipe_makefile);
+	/* diff ends with 1 where there is a difference. */
+	ck_assert_int_eq(test_sh(NULL,
+				 "cd %s/r && diff -ruN a b "
+				 ">../6.1.x-hello/patches/0002-recipe.patch",
+				 ws),
+		1);
+}
+
+/* Every tar of the image holds what the recipe packed of the same tree; modules.weakdep
+ * is written by kmod 33 and later, and by kiln. */
+static void check_members(const char *rootfs)
+{
+	static const char *const tars[] = {"kernel", "kernel-headers", "kernel-dev"};
+	_buf_ struct buf diff = {0};
+
+	ck_assert_int_eq(test_sh(NULL,
+				 "cd %s && tar xf kernel-dev.tar --wildcards "
+				 "--transform 's|.*/||' '*/scripts/recipe/*.list'",
+				 rootfs),
+		0);
+	for (size_t i = 0; i < ARRAY_LEN(tars); i++)
+		ck_assert_msg(test_sh(&diff,
+				      "cd %s && test $(wc -l <%s.list) -gt 25 && tar tf "
+				      "%s.tar | grep -v -e /scripts/recipe/ -e "
+				      "/modules.weakdep$ | LC_ALL=C sort "
+				      "| diff %s.list -",
+				      rootfs, tars[i], tars[i], tars[i]) == 0,
+			"%s.tar: %s", tars[i], buf_str(&diff));
+}
+
 START_TEST(a_variant_has_its_patches_and_name)
 {
 	_buf_ struct buf out = {0};
@@ -134,8 +181,9 @@ START_TEST(a_variant_has_its_patches_and_name)
 	const char *ws = e2e_workspace();
 	_free_ char *tag = NULL;
 
-	if (!e2e_need() || !test_need("umoci"))
+	if (!e2e_need() || !test_need("umoci") || !test_need("diff"))
 		return;
+	add_recipe_patch(ws);
 	ck_assert_msg(
 		e2e_run(&out, ws,
 			"build 6.1.x-hello --arch x86_64 --flavor dbg --relock -o %s",
@@ -149,6 +197,7 @@ START_TEST(a_variant_has_its_patches_and_name)
 		test_sh(&out, "tar -tf %s/kernel.tar | grep -- -linuxkit-hello-dbg/",
 			rootfs),
 		0);
+	check_members(rootfs);
 }
 END_TEST
 
