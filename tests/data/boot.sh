@@ -43,6 +43,8 @@ sed -i 's|^#!/bin/busybox|#!/bin/busybox|' "$work/i/init"
 chmod +x "$work/i/init"
 (cd "$work/i" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initrd"
 
+# The archive, what is unpacked of it, and room for the kernel to work in.
+memory=$((512 + 3 * $(stat -c %s "$work/initrd") / 1048576))
 kernel=$root/kernel
 if [ "$arch" = riscv64 ]; then # a gzipped Image, as LinuxKit's; this QEMU takes it plain only
 	gzip -dc "$kernel" >"$work/Image"
@@ -54,5 +56,5 @@ arm64) set -- qemu-system-aarch64 -M virt -cpu cortex-a57 -append "console=ttyAM
 riscv64) set -- qemu-system-riscv64 -M virt -append "console=ttyS0 panic=-1 quiet" ;;
 *) echo "unknown architecture $arch" >&2; exit 2 ;;
 esac
-timeout "${BOOT_TIMEOUT:-300}" "$@" -m 512 -accel tcg -nographic -no-reboot -net none \
+timeout "${BOOT_TIMEOUT:-300}" "$@" -m "$memory" -accel tcg -nographic -no-reboot -net none \
 	-kernel "$kernel" -initrd "$work/initrd" </dev/null | tr -d '\r'
