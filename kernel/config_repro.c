@@ -49,3 +49,20 @@ int config_nondeterminism(
 	}
 	return 0;
 }
+
+int config_without_key(const struct config_request *request, struct err *e)
+{
+	_config_set_ struct config_set asked = {0};
+	_buf_ struct buf text = {0};
+	const struct config_entry *entry;
+
+	if (config_merge(request, &text, &asked, e) < 0)
+		return -1;
+	entry = config_find(&asked, "MODULE_SIG");
+	if (!entry || !str_eq(entry->value, "y"))
+		return 0;
+	return err_set(e, ERR_USAGE,
+		"%s:%u: CONFIG_MODULE_SIG=y needs a signing key; give one with "
+		"--module-key FILE, or unset the symbol",
+		entry->file, entry->line);
+}

@@ -9,5 +9,8 @@
  * the result, and what kiln does about it. Reads only the request's files. */
 int config_nondeterminism(
 	const struct config_request *request, struct str_vec *lines, struct err *e);
+/* ERR_USAGE, with file and line, if the request asks for signed modules: for a build to
+ * which no key was given. Reads only the request's files. */
+int config_without_key(const struct config_request *request, struct err *e);
 
 #endif

@@ -1,8 +1,10 @@
 /* kiln build: targets become images in a layout. */
 #include <stdio.h>
+#include "kernel/config_repro.h"
 #include "orchestrator/base/fs.h"
 #include "orchestrator/base/log.h"
 #include "orchestrator/command.h"
+#include "orchestrator/config_target.h"
 #include "orchestrator/missing.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/run.h"
@@ -61,6 +63,32 @@ static int set_jobs(struct session *s, const char *jobs, struct err *e)
 	return 0;
 }
 
+/* A build that can't sign what it was asked to sign would fail once all is configured. */
+static int check_module_keys(const struct session *s, struct err *e)
+{
+	for (size_t i = 0; i < s->targets.count; i++) {
+		const struct target *t = &s->targets.items[i];
+		_str_vec_ struct str_vec files = {0};
+		struct config_request request;
+
+		config_target_request(t, &files, &request);
+		if (!t->recipe.field[FIELD_MODULE_KEY].count &&
+			config_without_key(&request, e) < 0)
+			return err_wrap(e, "%s", t->name);
+	}
+	return 0;
+}
+
+/* What can be known before anything is fetched. */
+static int check_before(struct session *s, const struct options *global, struct err *e)
+{
+	if (!plan_wanted(&s->plan))
+		return 0;
+	if (check_module_keys(s, e) < 0 || box_probe(e) < 0)
+		return -1;
+	return global->offline ? missing_inputs(s, e) : 0;
+}
+
 static int build(struct session *s, const struct options *global,
 	const struct publish_options *to, struct err *e)
 {
@@ -75,10 +103,7 @@ static int build(struct session *s, const struct options *global,
 		if (s->perf_images)
 			plan_want(s->perf_images[i]);
 	}
-	/* Now, not after the source has been fetched. */
-	if (plan_wanted(&s->plan) && box_probe(e) < 0)
-		return -1;
-	if (plan_wanted(&s->plan) && global->offline && missing_inputs(s, e) < 0)
+	if (check_before(s, global, e) < 0)
 		return -1;
 	if (put_records(s, "run", e) < 0 || run_plan(&s->plan, &s->env, how, e) < 0)
 		return -1;

@@ -197,6 +197,24 @@ START_TEST(names_what_makes_builds_differ)
 }
 END_TEST
 
+START_TEST(signing_needs_a_key)
+{
+	static const char *const signs[3] = {
+		"CONFIG_A=y\n", "CONFIG_B=y\nCONFIG_MODULE_SIG=y\n"};
+	/* The later file decides. */
+	static const char *const plain[3] = {
+		"CONFIG_MODULE_SIG=y\n", "# CONFIG_MODULE_SIG is not set\n"};
+	struct config_request request = {.files = write_files(signs)};
+	struct err e = {0};
+
+	ck_assert_int_eq(config_without_key(&request, &e), -1);
+	ck_assert_int_eq(e.code, ERR_USAGE);
+	ck_assert(strstr(e.msg, "file-1:2: CONFIG_MODULE_SIG=y needs a signing key"));
+	request.files = write_files(plain);
+	ck_ok(config_without_key(&request, &e), &e);
+}
+END_TEST
+
 static void parse(struct config_set *set, const char *text)
 {
 	struct err e = {0};
@@ -329,7 +347,8 @@ Suite *suite_config_text(void)
 	test_case(s, "config files", 20, reads_values, refuses_what_is_no_config,
 		keeps_place_and_what_was_before, holds_many_symbols);
 	test_case(s, "config merge", 20, merges_as_linuxkit_does,
-		never_takes_a_default_for_a_missing_file, names_what_makes_builds_differ);
+		never_takes_a_default_for_a_missing_file, names_what_makes_builds_differ,
+		signing_needs_a_key);
 	test_case(s, "config diff", 20, diff_names_each_symbol_once, split_joins_again,
 		edits_keep_the_form_of_a_file, commands_compare_and_split_files);
 	return s;

@@ -299,6 +299,29 @@ START_TEST(plan_names_what_makes_builds_differ)
 }
 END_TEST
 
+START_TEST(a_build_that_cannot_sign_begins_nothing)
+{
+	const char *arch = arch_host()->name;
+	_buf_ struct buf out = {0};
+
+	if (!set_up())
+		return;
+	put(test_path("ws/6.1.x/config-%s", arch), "CONFIG_NET=y\nCONFIG_MODULE_SIG=y\n");
+	ck_assert_int_eq(
+		test_sh(&out,
+			"%s -C %s/ws --store %s/store --offline build --sysroot host "
+			"-o %s/out 6.1.x 2>&1",
+			getenv("KILN"), dir, dir, dir),
+		2);
+	ck_assert_str_eq(buf_str(&out),
+		test_path("kiln: 6.1.x/%s/plain/gcc: 6.1.x/config-%s:2: "
+			  "CONFIG_MODULE_SIG=y needs a signing key; give one with "
+			  "--module-key FILE, or unset the symbol\n",
+			arch, arch));
+	ck_assert_int_ne(test_sh(NULL, "ls %s/store/tree/*", dir), 0);
+}
+END_TEST
+
 Suite *suite_config_cmd(void);
 Suite *suite_config_cmd(void)
 {
@@ -307,7 +330,8 @@ Suite *suite_config_cmd(void)
 	test_case(s, "kiln config", 180, check_reports_and_judges,
 		strict_is_the_builds_own, variants_and_debug_only_report,
 		diff_takes_targets_and_files, refresh_writes_back,
-		menu_needs_a_terminal_and_saves, plan_names_what_makes_builds_differ);
+		menu_needs_a_terminal_and_saves, plan_names_what_makes_builds_differ,
+		a_build_that_cannot_sign_begins_nothing);
 	test_case(s, "images", 60, diff_takes_images, diff_proves_what_it_reads);
 	return s;
 }
