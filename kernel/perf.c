@@ -22,9 +22,17 @@ static bool has_library(const struct kbuild *k, const char *name)
 	return fs_exists(AT_FDCWD, path);
 }
 
+/* The tables of each processor's own events are made by a Python script. */
+static bool has_python(const struct kbuild *k)
+{
+	_free_ char *path = fs_join(k->root, "usr/bin/python3");
+
+	return fs_exists(AT_FDCWD, path);
+}
+
 static int build(const struct kbuild *k, struct err *e)
 {
-	const char *args[] = {"-C", "tools/perf",
+	const char *args[12] = {"-C", "tools/perf",
 		/* Not through tools/perf/Makefile: it gives its child a -j of its own,
 		 * which would leave the jobserver. */
 		"-f", "Makefile.perf", "LDFLAGS=-static -Wl,--build-id=sha1", "WERROR=0",
@@ -35,12 +43,24 @@ static int build(const struct kbuild *k, struct err *e)
 		 * need: it would do without DWARF. */
 		has_library(k, "zstd") ? "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2 -lzstd"
 				       : "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2",
-		"perf", NULL, NULL};
+		"perf"};
+	size_t n = 0;
+
+	while (args[n])
+		n++;
 
 	/* From 6.4 on perf wants libtraceevent from outside, and stops where it is
 	 * missing; older ones carry it and ignore the variable. */
 	if (!has_library(k, "traceevent"))
-		args[ARRAY_LEN(args) - 2] = "NO_LIBTRACEEVENT=1";
+		args[n++] = "NO_LIBTRACEEVENT=1";
+	/* perf looks for Python by its -config, which only its development files have.
+	 * Later ones than 6.1 stop where they find none, instead of going without. */
+	if (has_python(k)) {
+		args[n++] = "PYTHON=python3";
+		args[n++] = "PYTHON_CONFIG=true";
+	} else {
+		args[n++] = "NO_JEVENTS=1";
+	}
 	return kmake(k, "perf", args, NULL, e);
 }
 
@@ -81,6 +101,8 @@ static int write_features(const struct kbuild *k, int out, struct err *e)
 		if (sscanf(line, "feature-%127[^=]=%d", name, &value) == 2)
 			str_vec_addf(&lines, "%s: %s\n", name, value ? "yes" : "no");
 	}
+	/* perf's record leaves it out. */
+	str_vec_addf(&lines, "jevents: %s\n", has_python(k) ? "yes" : "no");
 	str_vec_sort(&lines);
 	STR_VEC_FOREACH (feature, &lines)
 		buf_adds(&text, feature);

@@ -118,7 +118,7 @@ const struct stage stages[] = {
 	},
 	{
 		.name = "perf",
-		.version = 2,
+		.version = 3,
 		.needs = {"tree", "patch", "perf-sysroot"},
 		.fields = {F(ARCH), F(TOOLCHAIN)},
 		.cost = 120,
