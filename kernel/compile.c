@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernel/check.h"
+#include "kernel/config_repro.h"
 #include "kernel/devkit.h"
 #include "kernel/kbuild.h"
 #include "kernel/kmake.h"
@@ -63,9 +64,7 @@ static int check_signing(struct compile *c, struct err *e)
 	if (!config_has(c, "CONFIG_MODULE_SIG=y"))
 		return 0;
 	if (!c->request->module_key)
-		return err_set(e, ERR_USAGE,
-			"%s: CONFIG_MODULE_SIG=y needs a signing key; give one with "
-			"--module-key FILE, or unset the symbol",
+		return err_set(e, ERR_USAGE, "%s: " CONFIG_SIGNING_NEEDS_KEY,
 			c->request->config);
 	c->key = c->request->module_key;
 	config_set(c, "CONFIG_MODULE_SIG_KEY", KEY_INSIDE);

@@ -61,8 +61,6 @@ int config_without_key(const struct config_request *request, struct err *e)
 	entry = config_find(&asked, "MODULE_SIG");
 	if (!entry || !str_eq(entry->value, "y"))
 		return 0;
-	return err_set(e, ERR_USAGE,
-		"%s:%u: CONFIG_MODULE_SIG=y needs a signing key; give one with "
-		"--module-key FILE, or unset the symbol",
-		entry->file, entry->line);
+	return err_set(e, ERR_USAGE, "%s:%u: " CONFIG_SIGNING_NEEDS_KEY, entry->file,
+		entry->line);
 }

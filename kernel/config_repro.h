@@ -5,6 +5,12 @@
 #include "kernel/config_text.h"
 #include "kernel/kbuild.h"
 
+/* What a build says that was asked to sign and has nothing to sign with: behind the place
+ * that asked. */
+#define CONFIG_SIGNING_NEEDS_KEY                                                         \
+	"CONFIG_MODULE_SIG=y needs a signing key; give one with --module-key FILE, or "  \
+	"unset the symbol"
+
 /* Adds one line for each such option that the request asks for: where, what it does to
  * the result, and what kiln does about it. Reads only the request's files. */
 int config_nondeterminism(

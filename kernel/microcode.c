@@ -10,7 +10,7 @@ enum {
 	HEADER_SIZE = 48,
 	TABLE_HEADER = 20, /* of the table of further signatures */
 	TABLE_ENTRY = 12,
-	UNIT = 1024,
+	UNIT = 1024,	 /* updates are as large as some of these */
 	OLD_DATA = 2000, /* what a data size of 0 stands for */
 	ALIGNMENT = 16,
 	CPIO_HEADER = 110,
