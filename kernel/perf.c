@@ -30,38 +30,46 @@ static bool has_python(const struct kbuild *k)
 	return fs_exists(AT_FDCWD, path);
 }
 
-static int build(const struct kbuild *k, struct err *e)
+/* perf's own list for a static link names libebl, which is a part of libdw since elfutils
+ * 0.177, and leaves out zstd, which newer libelfs need: it would do without DWARF. */
+static void add_libraries(const struct kbuild *k, struct str_vec *args)
 {
-	const char *args[12] = {"-C", "tools/perf",
-		/* Not through tools/perf/Makefile: it gives its child a -j of its own,
-		 * which would leave the jobserver. */
-		"-f", "Makefile.perf", "LDFLAGS=-static -Wl,--build-id=sha1", "WERROR=0",
-		/* No interpreter links statically, and none is in the image. */
-		"NO_LIBPYTHON=1", "NO_LIBPERL=1",
-		/* perf's own list for a static link names libebl, which is a part of
-		 * libdw since elfutils 0.177, and leaves out zstd, which newer libelfs
-		 * need: it would do without DWARF. */
-		has_library(k, "zstd") ? "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2 -lzstd"
-				       : "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2",
-		"perf"};
-	size_t n = 0;
-
-	while (args[n])
-		n++;
-
+	str_vec_addf(args, "DWARFLIBS=-ldw -lelf -lz -llzma -lbz2%s",
+		has_library(k, "zstd") ? " -lzstd" : "");
+	/* No interpreter links statically, and none is in the image. */
+	str_vec_add(args, "NO_LIBPYTHON=1");
+	str_vec_add(args, "NO_LIBPERL=1");
 	/* From 6.4 on perf wants libtraceevent from outside, and stops where it is
 	 * missing; older ones carry it and ignore the variable. */
 	if (!has_library(k, "traceevent"))
-		args[n++] = "NO_LIBTRACEEVENT=1";
-	/* perf looks for Python by its -config, which only its development files have.
-	 * Later ones than 6.1 stop where they find none, instead of going without. */
+		str_vec_add(args, "NO_LIBTRACEEVENT=1");
+}
+
+/* perf looks for Python by its -config, which only its development files have. Later ones
+ * than 6.1 stop where they find none, instead of going without. */
+static void add_python(const struct kbuild *k, struct str_vec *args)
+{
 	if (has_python(k)) {
-		args[n++] = "PYTHON=python3";
-		args[n++] = "PYTHON_CONFIG=true";
+		str_vec_add(args, "PYTHON=python3");
+		str_vec_add(args, "PYTHON_CONFIG=true");
 	} else {
-		args[n++] = "NO_JEVENTS=1";
+		str_vec_add(args, "NO_JEVENTS=1");
 	}
-	return kmake(k, "perf", args, NULL, e);
+}
+
+static int build(const struct kbuild *k, struct err *e)
+{
+	/* Not through tools/perf/Makefile: it gives its child a -j of its own, which
+	 * would leave the jobserver. */
+	static const char *const always[] = {"-C", "tools/perf", "-f", "Makefile.perf",
+		"LDFLAGS=-static -Wl,--build-id=sha1", "WERROR=0", "perf"};
+	_str_vec_ struct str_vec args = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		str_vec_add(&args, always[i]);
+	add_libraries(k, &args);
+	add_python(k, &args);
+	return kmake(k, "perf", (const char *const *)args.items, NULL, e);
 }
 
 static int strip(const struct kbuild *k, struct err *e)
